@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+
+# The stock kernel to build for and to test on: the one place that names it.
+KERNEL_VERSION ?= 7.3.4+deb13-amd64
+# Another prepared kernel tree to build against (the module then is for that kernel).
+KDIR ?=
+# Where downloads and the prepared kernel are kept, for all clones.
+RFUSE_CACHE ?= $(HOME)/.cache/rfuse
+# Chosen cases (T=mount,walk), a list of them (LIST=1), the file system under test (FS=virtiofs).
+T ?=
+LIST ?=
+FS ?= rfuse
+# What `make shell` shares with its guest.
+SHARE ?=
+
+export KERNEL_VERSION KDIR RFUSE_CACHE
+
+comma := ,
+in_root := scripts/in-root
+as_root := scripts/in-root --as-root
+workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml tools/Cargo.toml))
+crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
+rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
+# Needed by a build against set-up's own kernel only.
+ready := $(if $(KDIR),,setup)
+built := $(if $(filter rfuse,$(FS)),module tools)
+
+.PHONY: module tools setup clippy fmt fmt-check doc shellcheck check test demo shell clean distclean \
+	distclean-cache help
+
+module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against that kernel tree
+	@scripts/kbuild build/module
+
+tools: setup ## mount.rfuse
+	@$(in_root) cargo build --quiet --release --locked --manifest-path tools/Cargo.toml
+
+setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
+	@scripts/setup
+
+test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, FS=virtiofs
+	@$(as_root) qemu-test/run --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+
+demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
+	@$(as_root) qemu-test/demo
+
+shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-only /usr/share) at /mnt
+	@RFUSE_BIND=$(SHARE) $(as_root) qemu-test/shell $(SHARE)
+
+check: setup ## the host's tests, and that the safe crates hold no unsafe code
+	@scripts/check-unsafe
+	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet --locked" || exit 1; done
+
+clippy: $(ready) ## clippy for the module, proto and tools; a warning is an error
+	@scripts/kbuild build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings
+	@for dir in $(workspaces); do $(in_root) sh -c \
+		"cd $$dir && cargo clippy --quiet --locked --all-targets -- -D warnings" || exit 1; done
+
+fmt: setup ## formats all Rust code as the kernel's
+	@$(in_root) $(rustfmt) $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
+
+fmt-check: setup ## tells whether `make fmt` would change anything
+	@$(in_root) $(rustfmt) --check $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
+
+doc: $(ready) ## rustdoc of the three crates and the tools
+	@scripts/kbuild build/doc RFUSE_DOC=1
+	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo doc --quiet --locked --no-deps" || exit 1; done
+
+shellcheck: setup ## shellcheck of every shell script
+	@$(in_root) scripts/shellcheck
+
+clean: ## removes what was built, not what was set up
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/clippy build/doc build/cargo build/test
+
+distclean: ## removes build altogether; the cache stays
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system build
+
+distclean-cache: distclean ## removes the cache too (for all clones)
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system $(RFUSE_CACHE)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1#\2/p' Makefile | while IFS='#' read -r target text; do \
+		printf '%-24s%s\n' "$$target" "$$text"; done

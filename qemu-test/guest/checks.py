@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What every verdict includes: nothing mounted, the module unloadable, no object left, a clean log."""
+
+import os
+import subprocess
+
+FS = os.environ["RIG_FS"]
+
+
+def _lines(path):
+    with open(path, encoding="utf-8", errors="replace") as source:
+        return source.read().splitlines()
+
+
+def mounts():
+    """Mount points that are left, newest first (so that they can be unmounted in this order)."""
+    fields = [line.split() for line in _lines("/proc/self/mounts")]
+    return [field[1] for field in reversed(fields) if field[2].split(".")[0] == FS]
+
+
+def loaded():
+    """Whether the module is loaded."""
+    return any(line.split()[0] == "rfuse" for line in _lines("/proc/modules"))
+
+
+def slabs():
+    """Slab caches that a module which is gone left behind."""
+    return [line.split()[0] for line in _lines("/proc/slabinfo") if line.startswith("rfuse")]
+
+
+class Checks:
+    """The checks after a case."""
+
+    def __init__(self, log):
+        self.log = log
+
+    def all(self):
+        """Every fault found, after cleaning up."""
+        faults = []
+        for point in mounts():
+            faults.append(f"left mounted: {point}")
+            subprocess.run(["umount", "-l", point], check=False, timeout=10)
+        faults += self.unload()
+        faults += self.log.faults()
+        return faults
+
+    @staticmethod
+    def unload():
+        """Removes the module and looks for what it forgot."""
+        if loaded():
+            try:
+                done = subprocess.run(["rmmod", "rfuse"], capture_output=True, text=True, timeout=15,
+                                      check=False)
+            except subprocess.TimeoutExpired:
+                return ["rmmod rfuse did not end within 15 s"]
+            if done.returncode:
+                return [f"rmmod failed: {done.stderr.strip()}"]
+        return [f"slab cache left behind: {name}" for name in slabs()]

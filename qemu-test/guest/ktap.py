@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a case in Python uses: KTAP results and mounting.
+
+    from ktap import case, check, same, mounted
+
+    with case(), mounted() as top:
+        same("size", os.stat(f"{top}/file").st_size, 13)
+"""
+
+import contextlib
+import errno
+import os
+import subprocess
+import sys
+import traceback
+
+FS = os.environ["RIG_FS"]
+_results = []
+
+
+def result(passed, text, note=""):
+    """One result."""
+    _results.append(passed)
+    print(f"{'ok' if passed else 'not ok'} {len(_results)} - {text}", flush=True)
+    if not passed:
+        for line in str(note).splitlines()[:20]:
+            print(f"# {line}"[:300], flush=True)
+    return passed
+
+
+def check(text, condition):
+    """Passes when the condition holds."""
+    return result(bool(condition), text)
+
+
+def same(text, got, wanted):
+    """Passes when both are equal."""
+    return result(got == wanted, text, f"got:    {got!r}\nwanted: {wanted!r}")
+
+
+def errno_of(function, *args, **kwargs):
+    """The name of the error that a call ends in, 'none' when it succeeds."""
+    try:
+        function(*args, **kwargs)
+        return "none"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error.errno))
+
+
+def host(*words):
+    """A request to the host (see bin/host): its output. A failed one ends the case."""
+    done = subprocess.run(["host", *map(str, words)], stdout=subprocess.PIPE, text=True, check=False,
+                          errors="surrogateescape")
+    if done.returncode:
+        raise RuntimeError(f"host {' '.join(map(str, words))}: status {done.returncode}: {done.stdout}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def mounted(tag="main", point="/mnt", options=""):
+    """The file system under test, mounted for the block."""
+    subprocess.run(["mount", "-t", FS, *(["-o", options] if options else []), tag, point], check=True)
+    try:
+        yield point
+    finally:
+        os.chdir("/")
+        subprocess.run(["umount", point], check=True)
+
+
+@contextlib.contextmanager
+def case():
+    """The whole case: an exception is a failed result, and the plan comes at the end."""
+    print("KTAP version 1", flush=True)
+    try:
+        yield
+    except Exception:  # pylint: disable=broad-except
+        result(False, "no exception", traceback.format_exc())
+    print(f"1..{len(_results)}", flush=True)
+    if not all(_results):
+        sys.exit(1)

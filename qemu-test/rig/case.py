@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A case: one executable file under qemu-test/cases, described by comments at its top.
+
+    # about: one line that says what it proves
+    # timeout: 60            seconds (60)
+    # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
+    # boot: own              a guest of its own
+    # cpus: 2                processors of its guest (1)
+    # memory: 1G             memory of its guest (2G)
+    # fs: rfuse              only for this file system; skipped for another
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from .paths import CASES
+
+HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|fs):\s*(.*?)\s*$")
+
+
+@dataclass
+class Case:
+    """What the comments say."""
+
+    name: str
+    about: str = ""
+    timeout: int = 60
+    shares: dict = field(default_factory=dict)
+    own: bool = False
+    cpus: int = 1
+    memory: str = "2G"
+    fs: str = ""
+
+    @property
+    def machine(self):
+        """Cases of equal value can share a guest, unless they want their own."""
+        return (self.cpus, self.memory)
+
+
+def load(path):
+    """Reads one case's comments. ValueError names what is wrong in them."""
+    case = Case(path.name)
+    if not os.access(path, os.X_OK):
+        raise ValueError(f"{path} is not executable: chmod +x it")
+    for line in path.read_text().splitlines()[:30]:
+        match = HEADER.match(line)
+        if not match:
+            continue
+        key, value = match.groups()
+        if key == "share":
+            tag, _, options = value.partition(" ")
+            case.shares[tag] = options.strip()
+        elif key == "boot":
+            case.own = value == "own"
+        elif key in ("timeout", "cpus"):
+            setattr(case, key, int(value))
+        else:
+            setattr(case, key, value)
+    case.shares = case.shares or {"main": ""}
+    if not case.about:
+        raise ValueError(f"{path} has no '# about:' line")
+    return case
+
+
+def load_all():
+    """Every case by name, sorted."""
+    paths = sorted(path for path in CASES.iterdir() if not path.name.startswith("."))
+    return {path.name: load(path) for path in paths}
+
+
+def boots(cases):
+    """Groups cases into guests: shared ones first, those with their own last."""
+    groups = {}
+    for case in cases:
+        key = (case.machine, case.name if case.own else "")
+        groups.setdefault(key, []).append(case)
+    order = sorted(groups, key=lambda key: (bool(key[1]), key))
+    return [groups[key] for key in order]
+
+
+def shares_of(cases):
+    """{tag: options} of a guest. ValueError when two cases want one tag in two ways."""
+    shares = {}
+    for case in cases:
+        for tag, options in case.shares.items():
+            if shares.setdefault(tag, options) != options:
+                raise ValueError(f"case {case.name} wants tag {tag} with options {options!r}, another "
+                                 f"case of its guest with {shares[tag]!r}: use another tag")
+    return shares

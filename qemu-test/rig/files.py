@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a run carries into its guest, under /rig."""
+
+import subprocess
+
+from . import paths
+
+
+def guest_files(cases, module=None, extra=()):
+    """{path in the guest: path here} of the guest side, the cases, the module and the mount helper."""
+    files = {f"rig/guest/{path.relative_to(paths.GUEST)}": path
+             for path in paths.GUEST.rglob("*") if path.is_file() and path.name != "initrd-init"}
+    files |= {f"rig/cases/{case.name}": paths.CASES / case.name for case in cases}
+    if module:
+        files["rig/rfuse.ko"] = module
+        files["rig/mount.rfuse"] = paths.HELPER
+    files |= dict(extra)
+    return files
+
+
+def stripped_module(run):
+    """The module without debug information, which would only fill the guest's memory."""
+    for needed, how in ((paths.MODULE, "make module"), (paths.HELPER, "make tools")):
+        if not needed.exists():
+            raise SystemExit(f"qemu-test: {needed} is not built: run '{how}' first")
+    out = run / "rfuse.ko"
+    subprocess.run(["strip", "--strip-debug", "-o", out, paths.MODULE], check=True)
+    return out

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where things lie."""
+
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+BUILD = REPO / "build"
+RIG = REPO / "qemu-test"
+CASES = RIG / "cases"
+GUEST = RIG / "guest"
+HOST = RIG / "host"
+RUNS = BUILD / "test"
+KERNEL = BUILD / "kernel"
+IMAGE = BUILD / "guest.ext4"
+INITRD = BUILD / "initrd"
+MODULE = BUILD / "module" / "rfuse.ko"
+HELPER = BUILD / "cargo" / "release" / "mount.rfuse"
+VIRTIOFSD = "/usr/libexec/virtiofsd"
+
+
+def kernel_version():
+    """The version that set-up chose (the second word of build/kernel-version)."""
+    return (BUILD / "kernel-version").read_text().split()[1]
+
+
+def vmlinuz():
+    """The kernel image to boot."""
+    return KERNEL / "image" / f"vmlinuz-{kernel_version()}"

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs cases in as few guests as possible and reports each as it ends."""
+
+import os
+import time
+
+from . import case as cases_module
+from . import files
+from .agent import Agent, GuestGone, HostDesk
+from .hosttests import HostTests
+from .ktap import Ktap
+from .machine import Machine
+from .share import Share
+
+BOOT_SECONDS = 60
+# What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
+GRACE_SECONDS = 40
+
+
+class Report:
+    """Prints results and counts them."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    @property
+    def number(self):
+        """How many results there were."""
+        return self.passed + self.failed + self.skipped
+
+    def add(self, name, seconds, faults, skipped=None, log=None, detail=()):
+        """One result: `faults` empty means passed; `skipped` is a reason."""
+        if faults:
+            self.failed += 1
+        elif skipped is not None:
+            self.skipped += 1
+        else:
+            self.passed += 1
+        verdict = "not ok" if faults else "ok"
+        note = f" # SKIP {skipped}" if skipped is not None and not faults else ""
+        print(f"{verdict} {self.number} {name} ({seconds:.1f} s){note}")
+        for line in [*faults, *detail]:
+            print(f"    {line}")
+        if faults:
+            print(f"    log: {log}")
+        print(end="", flush=True)
+
+    def close(self):
+        """The closing line; returns the exit status."""
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
+        return 1 if self.failed or not self.passed else 0
+
+
+class Runner:
+    """All guests of one run, one after the other."""
+
+    def __init__(self, run, accel, fs, report):
+        self.run, self.accel, self.fs, self.report = run, accel, fs, report
+        self.module = files.stripped_module(run) if fs == "rfuse" else None
+        self.boots = 0
+        self.machine = self.agent = self.desk = None
+
+    def all(self, chosen, host_names):
+        """Runs the cases, and the host's tests beside them."""
+        host = HostTests(host_names, self.run)
+        host.start()
+        try:
+            for group in cases_module.boots(self.applicable(chosen)):
+                self.group(group)
+            while host.is_alive():
+                host.join(0.5)
+            for name, passed, seconds, log in host.results:
+                lines = [] if passed else log.read_text(errors="replace").splitlines()[-15:]
+                self.report.add(name, seconds, [] if passed else ["cargo test failed"], log=log, detail=lines)
+        finally:
+            host.stop()
+            self.down()
+
+    def applicable(self, chosen):
+        """Leaves out (and reports) the cases of another file system."""
+        for case in chosen:
+            if case.fs and case.fs != self.fs:
+                self.report.add(case.name, 0, [], skipped=f"only for {case.fs}")
+        return [case for case in chosen if not case.fs or case.fs == self.fs]
+
+    def group(self, group):
+        """Runs cases that share a guest; a broken guest is replaced for those that are left."""
+        left = list(group)
+        while left:
+            if not self.machine:
+                try:
+                    self.up(left)
+                except (GuestGone, RuntimeError, OSError) as error:
+                    self.fail_boot(left.pop(0), error)
+                    continue
+            if self.one(left.pop(0)):
+                self.down()
+        self.down()
+
+    def up(self, group):
+        """Boots a guest for these cases."""
+        self.boots += 1
+        shares = []
+        for tag, options in cases_module.shares_of(group).items():
+            folder = self.run / "share" / tag
+            folder.mkdir(parents=True, exist_ok=True)
+            shares.append(Share(tag, folder, self.run, options))
+        limit = BOOT_SECONDS + sum(case.timeout + GRACE_SECONDS for case in group)
+        self.machine = Machine(
+            self.run, shares, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory, fs=self.fs,
+            files=files.guest_files(group, self.module), limit=limit, label=f"boot{self.boots}")
+        start = time.monotonic()
+        self.machine.start()
+        self.agent = Agent(self.machine)
+        self.desk = HostDesk(self.machine)
+        self.desk.start()
+        faults = self.agent.ready(BOOT_SECONDS)["faults"]
+        print(f"# guest {self.boots}: {self.accel}, {group[0].cpus} cpu, up in {time.monotonic() - start:.1f} s",
+              flush=True)
+        if faults:
+            raise RuntimeError(f"the kernel complained while booting: {faults[0]}")
+
+    def down(self):
+        """Ends the guest, if there is one."""
+        if self.machine:
+            self.machine.stop()
+        self.machine = self.agent = self.desk = None
+
+    def fail_boot(self, case, error):
+        """Reports the case that a guest could not even be booted for."""
+        log = self.machine.console if self.machine else self.run
+        detail = self.machine.tail() if self.machine else []
+        self.down()
+        self.report.add(case.name, 0, [f"no guest: {error}"], log=log, detail=detail)
+
+    def one(self, case):
+        """Runs one case; tells whether its guest must not be used again."""
+        for share in self.machine.shares:
+            share.clear()
+        log = self.run / f"{case.name}.log"
+        ktap, start = Ktap(), time.monotonic()
+        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": case.timeout, "check": True}
+        with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
+            def output(event):
+                out.write(event["text"])
+                if event["event"] == "line":
+                    ktap.line(event["text"].rstrip("\n"))
+            try:
+                done = self.agent.run(order, case.timeout + GRACE_SECONDS, output)
+            except GuestGone as error:
+                return self.lost(case, error, start, out)
+            for fault in done["faults"]:
+                out.write(f"# fault: {fault}\n")
+        dead = self.desk.settle()
+        faults = self.faults(done, ktap)
+        self.report.add(case.name, time.monotonic() - start, faults, ktap.skipped, log)
+        return dead or bool(done["faults"])
+
+    @staticmethod
+    def faults(done, ktap):
+        """What keeps the case from being a pass: the checks first, then its own results."""
+        faults = list(done["faults"])
+        if not done["timed_out"]:
+            faults += ktap.faults()
+            if done["status"] and not ktap.failed:
+                faults.append(f"the case ended with status {done['status']}")
+        return faults
+
+    def lost(self, case, error, start, out):
+        """A guest that died or went silent: its stacks, then its end."""
+        if self.machine.alive():
+            self.machine.sysrq("wt")
+        lines = self.machine.tail(400)
+        out.writelines(line + "\n" for line in lines)
+        self.report.add(case.name, time.monotonic() - start, [str(error)], log=self.machine.console,
+                        detail=[line for line in lines if line.strip()][-15:])
+        return True
+
+
+def own(run):
+    """Gives the run's files to the calling user, who may not be root."""
+    uid, gid = (int(part) for part in os.environ.get("RFUSE_USER", "0:0").split(":"))
+    for folder, _, names in os.walk(run):
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
+            os.chown(path, uid, gid, follow_symlinks=False)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Headers whose items the module needs and which `kernel::bindings` lacks.
+ * Sorted alphabetically.
+ */
+#include <linux/hrtimer_types.h>
+
+#include <linux/backing-dev.h>
+#include <linux/exportfs.h>
+#include <linux/fileattr.h>
+#include <linux/filelock.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/fuse.h>
+#include <linux/iomap.h>
+#include <linux/io_uring/cmd.h>
+#include <linux/namei.h>
+#include <linux/pagemap.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <linux/splice.h>
+#include <linux/statfs.h>
+#include <linux/string_helpers.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_fs.h>
+#include <linux/virtio_ids.h>
+#include <linux/writeback.h>
+#include <uapi/linux/magic.h>
+
+/* `bindgen` does not evaluate casts in macros: export those as constants. */
+const unsigned int RUST_CONST_HELPER_AOP_WRITEPAGE_ACTIVATE = AOP_WRITEPAGE_ACTIVATE;
+const unsigned int RUST_CONST_HELPER_SLAB_RECLAIM_ACCOUNT = (__force unsigned int)SLAB_RECLAIM_ACCOUNT;
+const unsigned int RUST_CONST_HELPER_SLAB_NO_MERGE = (__force unsigned int)SLAB_NO_MERGE;
+const unsigned int RUST_CONST_HELPER_SLAB_HWCACHE_ALIGN = (__force unsigned int)SLAB_HWCACHE_ALIGN;
+const gfp_t RUST_CONST_HELPER_GFP_NOFS = GFP_NOFS;
+const gfp_t RUST_CONST_HELPER___GFP_NOFAIL = __GFP_NOFAIL;
+const unsigned int RUST_CONST_HELPER_SLAB_ACCOUNT = (__force unsigned int)SLAB_ACCOUNT;
+const fgf_t RUST_CONST_HELPER_FGP_WRITEBEGIN = FGP_WRITEBEGIN;
+const unsigned int RUST_CONST_HELPER_LOOKUP_CREATE = LOOKUP_CREATE;
+const unsigned int RUST_CONST_HELPER_LOOKUP_DIRECTORY = LOOKUP_DIRECTORY;
+const unsigned int RUST_CONST_HELPER_LOOKUP_EXCL = LOOKUP_EXCL;
+const unsigned int RUST_CONST_HELPER_LOOKUP_OPEN = LOOKUP_OPEN;
+const unsigned int RUST_CONST_HELPER_LOOKUP_RCU = LOOKUP_RCU;
+const unsigned int RUST_CONST_HELPER_LOOKUP_RENAME_TARGET = LOOKUP_RENAME_TARGET;
+const unsigned int RUST_CONST_HELPER_LOOKUP_REVAL = LOOKUP_REVAL;
+const unsigned long RUST_CONST_HELPER_SB_ACTIVE = SB_ACTIVE;
+const unsigned long RUST_CONST_HELPER_SB_RDONLY = SB_RDONLY;
+const unsigned long RUST_CONST_HELPER_SB_SILENT = SB_SILENT;
+const unsigned int RUST_CONST_HELPER_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
+const int RUST_CONST_HELPER_KIOCB_NOWAIT = (__force int)IOCB_NOWAIT;
+const unsigned int RUST_CONST_HELPER_ESCAPE_OCTAL = ESCAPE_OCTAL;
+const unsigned short RUST_CONST_HELPER_fs_param_neg_with_no = fs_param_neg_with_no;
+const loff_t RUST_CONST_HELPER_MAX_LFS_FILESIZE = MAX_LFS_FILESIZE;

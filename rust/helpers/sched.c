@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/ratelimit.h>
+#include <linux/sched/mm.h>
+
+__rfuse_helper unsigned int rfuse_helper_memalloc_nofs_save(void)
+{
+	return memalloc_nofs_save();
+}
+
+__rfuse_helper void rfuse_helper_memalloc_nofs_restore(unsigned int flags)
+{
+	memalloc_nofs_restore(flags);
+}
+
+/* `DEFINE_RATELIMIT_STATE` holds a lock that only C can initialise statically. */
+__rfuse_helper bool rfuse_helper_ratelimit(void)
+{
+	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+
+	return __ratelimit(&state);
+}

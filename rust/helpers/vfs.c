@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/jiffies.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+#include <linux/statfs.h>
+
+__rfuse_helper struct inode *rfuse_helper_alloc_inode_sb_slot(struct super_block *sb,
+							      struct kmem_cache *cache, gfp_t gfp)
+{
+	return alloc_inode_sb(sb, cache, gfp);
+}
+
+__rfuse_helper bool rfuse_helper_inode_is_new(struct inode *inode)
+{
+	return inode_state_read_once(inode) & I_NEW;
+}
+
+__rfuse_helper loff_t rfuse_helper_i_size_read(const struct inode *inode)
+{
+	return i_size_read(inode);
+}
+
+__rfuse_helper void rfuse_helper_i_size_write(struct inode *inode, loff_t i_size)
+{
+	i_size_write(inode, i_size);
+}
+
+__rfuse_helper void rfuse_helper_inode_set_atime(struct inode *inode, time64_t sec, long nsec)
+{
+	inode_set_atime(inode, sec, nsec);
+}
+
+__rfuse_helper void rfuse_helper_inode_set_mtime(struct inode *inode, time64_t sec, long nsec)
+{
+	inode_set_mtime(inode, sec, nsec);
+}
+
+__rfuse_helper void rfuse_helper_inode_set_ctime(struct inode *inode, time64_t sec, long nsec)
+{
+	inode_set_ctime(inode, sec, nsec);
+}
+
+__rfuse_helper void rfuse_helper_remove_inode_hash(struct inode *inode)
+{
+	remove_inode_hash(inode);
+}
+
+__rfuse_helper struct inode *rfuse_helper_file_inode(const struct file *file)
+{
+	return file_inode(file);
+}
+
+__rfuse_helper struct inode *rfuse_helper_d_inode_rcu(const struct dentry *dentry)
+{
+	return d_inode_rcu(dentry);
+}
+
+__rfuse_helper struct dentry *rfuse_helper_dget(struct dentry *dentry)
+{
+	return dget(dentry);
+}
+
+__rfuse_helper bool rfuse_helper_d_can_lookup(const struct dentry *dentry)
+{
+	return d_can_lookup(dentry);
+}
+
+__rfuse_helper bool rfuse_helper_d_in_lookup(const struct dentry *dentry)
+{
+	return d_in_lookup(dentry);
+}
+
+__rfuse_helper void rfuse_helper_d_lookup_done(struct dentry *dentry)
+{
+	d_lookup_done(dentry);
+}
+
+__rfuse_helper bool rfuse_helper_dir_emit(struct dir_context *ctx, const char *name, int namelen,
+					  u64 ino, unsigned int type)
+{
+	return dir_emit(ctx, name, namelen, ino, type);
+}
+
+__rfuse_helper __kernel_fsid_t rfuse_helper_dev_to_fsid(dev_t dev)
+{
+	return u64_to_fsid(huge_encode_dev(dev));
+}
+
+__rfuse_helper void rfuse_helper_mapping_set_folio_order_range(struct address_space *mapping,
+							       unsigned int min, unsigned int max)
+{
+	mapping_set_folio_order_range(mapping, min, max);
+}
+
+__rfuse_helper loff_t rfuse_helper_folio_pos(const struct folio *folio)
+{
+	return folio_pos(folio);
+}
+
+__rfuse_helper size_t rfuse_helper_folio_size(const struct folio *folio)
+{
+	return folio_size(folio);
+}
+
+__rfuse_helper struct address_space *rfuse_helper_folio_mapping_locked(const struct folio *folio)
+{
+	return folio->mapping;
+}
+
+__rfuse_helper void rfuse_helper_folio_zero_segment(struct folio *folio, size_t start, size_t end)
+{
+	folio_zero_segment(folio, start, end);
+}
+
+__rfuse_helper void rfuse_helper_memcpy_to_folio(struct folio *folio, size_t offset,
+						 const char *from, size_t len)
+{
+	memcpy_to_folio(folio, offset, from, len);
+}
+
+__rfuse_helper struct folio *rfuse_helper_readahead_folio(struct readahead_control *ractl)
+{
+	return readahead_folio(ractl);
+}
+
+__rfuse_helper loff_t rfuse_helper_readahead_pos(const struct readahead_control *ractl)
+{
+	return readahead_pos((struct readahead_control *)ractl);
+}
+
+__rfuse_helper size_t rfuse_helper_readahead_length(const struct readahead_control *ractl)
+{
+	return readahead_length((struct readahead_control *)ractl);
+}
+
+__rfuse_helper unsigned int rfuse_helper_readahead_count(const struct readahead_control *ractl)
+{
+	return readahead_count((struct readahead_control *)ractl);
+}
+
+__rfuse_helper u64 rfuse_helper_get_jiffies_64(void)
+{
+	return get_jiffies_64();
+}
+
+__rfuse_helper kuid_t rfuse_helper_current_fsuid(void)
+{
+	return current_fsuid();
+}
+
+__rfuse_helper kgid_t rfuse_helper_current_fsgid(void)
+{
+	return current_fsgid();
+}
+
+__rfuse_helper pid_t rfuse_helper_current_pid_nr(void)
+{
+	return task_pid_nr(current);
+}

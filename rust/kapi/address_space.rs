@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The page cache of an inode, and operations on it.
+//!
+//! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
+//! [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
+
+use crate::{
+    bindings,
+    file::{self, FileOperations, FileOps},
+    folio::LockedFolio,
+    fs::FileSystem,
+    inode::Inode,
+};
+use core::{marker::PhantomData, ptr::NonNull};
+use kernel::{
+    error::{from_result, to_result, VTABLE_DEFAULT_ERROR},
+    prelude::*,
+    sync::ArcBorrow,
+    types::Opaque,
+};
+
+/// The page cache of an inode of the file system `T`.
+///
+/// # Invariants
+///
+/// It is the `i_data` of an inode that is not freed while this is borrowed.
+#[repr(transparent)]
+pub struct Mapping<T: FileSystem>(Opaque<bindings::address_space>, PhantomData<T>);
+
+// SAFETY: All functions on mappings serialise themselves.
+unsafe impl<T: FileSystem> Sync for Mapping<T> {}
+
+impl<T: FileSystem> Mapping<T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `mapping` is the `i_data` of an inode of `T` that is not freed during `'a`.
+    pub(crate) unsafe fn from_raw<'a>(mapping: *mut bindings::address_space) -> &'a Self {
+        // SAFETY: `Self` is transparent over `struct address_space`.
+        unsafe { &*mapping.cast() }
+    }
+
+    /// Throws all clean pages away, mapped ones too. May sleep.
+    ///
+    /// Fails with `EBUSY` if a page could not be thrown away.
+    pub fn invalidate_inode_pages2(&self) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::invalidate_inode_pages2(self.0.get()) })
+    }
+
+    /// As [`Self::invalidate_inode_pages2`], for the pages from index `start` to index `end`, which
+    /// is included.
+    pub fn invalidate_inode_pages2_range(&self, start: usize, end: usize) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::invalidate_inode_pages2_range(self.0.get(), start, end) })
+    }
+
+    /// The number of pages in the cache.
+    pub fn nrpages(&self) -> usize {
+        // SAFETY: By the type invariant. Others may change the number meanwhile.
+        unsafe { (&raw const (*self.0.get()).nrpages).read_volatile() }
+    }
+}
+
+/// Folios that a file system may read ahead: an iterator, whose folios are in order and adjacent.
+///
+/// What it does not hand out is unlocked, and taken out of the cache again.
+///
+/// # Invariants
+///
+/// The pointer is valid, and used by this thread alone, during `'a`.
+pub struct Readahead<'a>(
+    NonNull<bindings::readahead_control>,
+    PhantomData<&'a mut ()>,
+);
+
+impl Readahead<'_> {
+    /// The position in the file of what remains, in bytes.
+    pub fn pos(&self) -> i64 {
+        // SAFETY: By the type invariant; so it is below.
+        unsafe { bindings::readahead_pos(self.0.as_ptr()) }
+    }
+
+    /// The size of what remains, in bytes.
+    pub fn len(&self) -> usize {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::readahead_length(self.0.as_ptr()) }
+    }
+
+    /// Whether nothing remains.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of pages that remain.
+    pub fn page_count(&self) -> usize {
+        // CAST: Lossless.
+        // SAFETY: As in `pos`.
+        unsafe { bindings::readahead_count(self.0.as_ptr()) as usize }
+    }
+}
+
+impl Iterator for Readahead<'_> {
+    type Item = LockedFolio;
+
+    fn next(&mut self) -> Option<LockedFolio> {
+        // SAFETY: As in `pos`. A folio is locked for us, and in the page cache.
+        unsafe {
+            let folio = bindings::readahead_folio(self.0.as_ptr());
+            NonNull::new(folio).map(|folio| LockedFolio::from_raw(folio))
+        }
+    }
+}
+
+/// What a file, if there is one, of the operations `A` owns.
+pub type FileData<'a, A> =
+    Option<ArcBorrow<'a, <<A as AddressSpaceOperations>::FileOps as FileOperations>::Data>>;
+
+/// Operations on the page cache, `struct address_space_operations`.
+#[vtable]
+pub trait AddressSpaceOperations: Sized + 'static {
+    /// The file system.
+    type Fs: FileSystem;
+
+    /// The operations on the files of the same inode.
+    type FileOps: FileOperations<Fs = Self::Fs>;
+
+    /// Reads a folio. May sleep; whoever wants the folio waits for its lock.
+    ///
+    /// `file` is missing if the kernel reads on its own account. The folio is to be given to
+    /// [`LockedFolio::end_read`], now or later.
+    fn read_folio(inode: &Inode<Self::Fs>, file: FileData<'_, Self>, folio: LockedFolio) -> Result;
+
+    /// Begins to read folios that may be needed soon. Nobody waits for them yet.
+    fn readahead(inode: &Inode<Self::Fs>, file: FileData<'_, Self>, rac: Readahead<'_>) {
+        let _ = (inode, file, rac);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// The operations on a page cache as a value: a C table, made from [`AddressSpaceOperations`], and
+/// the operations on files that go with it.
+pub struct AddressSpaceOps<T: FileSystem> {
+    aops: &'static bindings::address_space_operations,
+    fops: FileOps<T>,
+}
+
+impl<T: FileSystem> Clone for AddressSpaceOps<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: FileSystem> Copy for AddressSpaceOps<T> {}
+
+impl<T: FileSystem> AddressSpaceOps<T> {
+    /// The operations `A`.
+    pub const fn of<A: AddressSpaceOperations<Fs = T>>() -> Self {
+        Self {
+            aops: &Table::<A>::OPERATIONS,
+            fops: FileOps::mapped::<A::FileOps>(),
+        }
+    }
+
+    pub(crate) fn as_ptr(self) -> *const bindings::address_space_operations {
+        self.aops
+    }
+
+    pub(crate) fn file_ops(self) -> FileOps<T> {
+        self.fops
+    }
+}
+
+/// The C table of the operations `A`.
+struct Table<A>(PhantomData<A>);
+
+impl<A: AddressSpaceOperations> Table<A> {
+    const OPERATIONS: bindings::address_space_operations = bindings::address_space_operations {
+        read_folio: Some(read_folio::<A>),
+        readahead: if A::HAS_READAHEAD {
+            Some(readahead::<A>)
+        } else {
+            None
+        },
+        dirty_folio: Some(bindings::noop_dirty_folio),
+        migrate_folio: Some(bindings::filemap_migrate_folio),
+        ..pin_init::zeroed()
+    };
+}
+
+/// The data of a file that may be missing.
+///
+/// # Safety
+///
+/// `file` is null, or was opened by the operations `A::FileOps` and is not released during `'a`.
+unsafe fn file_data<'a, A: AddressSpaceOperations>(file: *mut bindings::file) -> FileData<'a, A> {
+    // SAFETY: By the safety requirements.
+    (!file.is_null()).then(|| unsafe { file::data_of::<A::FileOps>(file) })
+}
+
+/// Reads a folio.
+///
+/// # Safety
+///
+/// Called by the page cache with a locked folio of an inode that has the operations `A`, hence
+/// also those of its files, and with one of its files or null.
+unsafe extern "C" fn read_folio<A: AddressSpaceOperations>(
+    file: *mut bindings::file,
+    folio: *mut bindings::folio,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements. Whoever reads holds a reference to the inode, and
+        // leaves the lock to this hook.
+        let (inode, file, folio) = unsafe {
+            let mapping = bindings::folio_mapping_locked(folio);
+            (
+                Inode::from_raw((*mapping).host),
+                file_data::<A>(file),
+                LockedFolio::from_raw(NonNull::new_unchecked(folio)),
+            )
+        };
+        A::read_folio(inode, file, folio)?;
+        Ok(0)
+    })
+}
+
+/// Reads ahead.
+///
+/// # Safety
+///
+/// Called by the page cache with a request of this thread, for an inode that has the operations
+/// `A`, and with one of its files or none.
+unsafe extern "C" fn readahead<A: AddressSpaceOperations>(rac: *mut bindings::readahead_control) {
+    // INVARIANT: By the safety requirements.
+    // SAFETY: As above. Whoever reads holds a reference to the inode.
+    let (inode, file, rac) = unsafe {
+        (
+            Inode::from_raw((*(*rac).mapping).host),
+            file_data::<A>((*rac).file),
+            Readahead(NonNull::new_unchecked(rac), PhantomData),
+        )
+    };
+    A::readahead(inode, file, rac);
+}

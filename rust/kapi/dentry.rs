@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Dentries.
+//!
+//! C header: [`include/linux/dcache.h`](srctree/include/linux/dcache.h)
+
+use crate::{
+    bindings,
+    fs::FileSystem,
+    inode::{Inode, LentInode},
+    super_block::SuperBlock,
+    walk::{LookupFlags, RefWalk, Walk},
+};
+use core::{marker::PhantomData, mem::ManuallyDrop, ops::Deref, ptr, ptr::NonNull, slice};
+use kernel::{
+    error::{from_err_ptr, from_result},
+    prelude::*,
+    sync::{
+        aref::{ARef, AlwaysRefCounted},
+        atomic::Atomic,
+    },
+    types::Opaque,
+};
+
+/// The longest name a dentry may have, in bytes (`NAME_MAX`).
+const NAME_MAX: usize = 255;
+
+/// A dentry of the file system `T` that a hook is lent. In RCU walk it has no reference.
+///
+/// # Invariants
+///
+/// It belongs to a superblock of `T`, whose dentry operations it has, and is not freed while this
+/// is borrowed. Its `d_fsdata` is accessed by [`LentDentry::word`] alone.
+#[repr(transparent)]
+pub struct LentDentry<T: FileSystem>(Opaque<bindings::dentry>, PhantomData<T>);
+
+// SAFETY: Dentries are used from any thread.
+unsafe impl<T: FileSystem> Sync for LentDentry<T> {}
+// SAFETY: As above.
+unsafe impl<T: FileSystem> Send for LentDentry<T> {}
+
+/// A referenced dentry of the file system `T`.
+///
+/// # Invariants
+///
+/// As [`LentDentry`]; a reference is held while this is borrowed.
+#[repr(transparent)]
+pub struct Dentry<T: FileSystem>(LentDentry<T>);
+
+// SAFETY: `dget` and `dput` count references.
+unsafe impl<T: FileSystem> AlwaysRefCounted for Dentry<T> {
+    fn inc_ref(&self) {
+        // SAFETY: By the type invariant the count is not zero.
+        unsafe { bindings::dget(self.as_ptr()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: By the safety requirements.
+        unsafe { bindings::dput(obj.cast().as_ptr()) };
+    }
+}
+
+impl<T: FileSystem> Deref for Dentry<T> {
+    type Target = LentDentry<T>;
+
+    fn deref(&self) -> &LentDentry<T> {
+        &self.0
+    }
+}
+
+impl<T: FileSystem> LentDentry<T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` is a dentry of `T`, which is not freed during `'a`.
+    unsafe fn from_raw<'a>(dentry: *mut bindings::dentry) -> &'a Self {
+        // SAFETY: `Self` is transparent over `struct dentry`; the rest by the safety requirements.
+        unsafe { &*dentry.cast() }
+    }
+
+    fn as_ptr(&self) -> *mut bindings::dentry {
+        self.0.get()
+    }
+
+    /// A word the file system may use as it likes, `d_fsdata`. It is zero in a new dentry.
+    pub fn word(&self) -> &Atomic<u64> {
+        const { assert!(size_of::<*mut c_void>() == size_of::<u64>()) };
+        // SAFETY: The pointer has the size and alignment of the word, and by the type invariant all
+        // accesses are atomic.
+        unsafe { Atomic::from_ptr((&raw mut (*self.as_ptr()).d_fsdata).cast()) }
+    }
+
+    /// The inode, as an RCU walk sees it: it may change at any time.
+    pub fn inode_rcu(&self) -> Option<&LentInode<T>> {
+        // SAFETY: By the type invariant. The inode belongs to the same superblock, and is freed
+        // after a grace period: RCU or the dentry's reference keep it.
+        unsafe {
+            let inode = bindings::d_inode_rcu(self.as_ptr());
+            (!inode.is_null()).then(|| LentInode::from_raw(inode))
+        }
+    }
+
+    /// Whether the name is known not to exist.
+    pub fn is_negative(&self) -> bool {
+        self.inode_rcu().is_none()
+    }
+
+    /// The superblock.
+    pub fn super_block(&self) -> &SuperBlock<T> {
+        // SAFETY: `d_sb` never changes; the superblock and its data outlive dentries and the RCU
+        // walks that may see them.
+        unsafe { SuperBlock::from_raw((*self.as_ptr()).d_sb) }
+    }
+
+    /// The dentry as a referenced one, which it is in reference walk.
+    pub fn referenced<'a>(&'a self, _walk: RefWalk<'a>) -> &'a Dentry<T> {
+        // SAFETY: By the invariant of `RefWalk` whoever lent the dentry holds a reference.
+        unsafe { Dentry::from_raw(self.as_ptr()) }
+    }
+}
+
+impl<T: FileSystem> Dentry<T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` is a dentry of `T`, and a reference to it is held during `'a`.
+    pub(crate) unsafe fn from_raw<'a>(dentry: *mut bindings::dentry) -> &'a Self {
+        // SAFETY: `Self` is transparent over `struct dentry`; the rest by the safety requirements.
+        unsafe { &*dentry.cast() }
+    }
+
+    /// The inode, if the name exists. It stays while the dentry is referenced.
+    pub fn inode(&self) -> Option<&Inode<T>> {
+        let inode = self.inode_rcu()?;
+        // SAFETY: A dentry that has references keeps its inode, and a reference to it.
+        Some(unsafe { Inode::from_raw(inode.as_ptr()) })
+    }
+
+    /// The dentry of the directory, itself for a root.
+    pub fn parent(&self) -> ARef<Self> {
+        // SAFETY: By the type invariant. The result is a referenced dentry of the same superblock.
+        unsafe {
+            let parent = bindings::dget_parent(self.as_ptr());
+            ARef::from_raw(NonNull::new_unchecked(parent.cast()))
+        }
+    }
+
+    /// Unhashes the dentry, and what is mounted or cached below it. May sleep.
+    pub fn d_invalidate(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::d_invalidate(self.as_ptr()) };
+    }
+
+    /// Prunes the unused dentries below this one. May sleep.
+    pub fn shrink_dcache_parent(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::shrink_dcache_parent(self.as_ptr()) };
+    }
+}
+
+/// A name in a directory, with its hash.
+///
+/// Fails with `EINVAL` if no name of a file can be like that, and with `ENOTDIR` if `parent` is not
+/// a directory.
+fn qstr<T: FileSystem>(parent: &Dentry<T>, name: &[u8]) -> Result<bindings::qstr> {
+    // SAFETY: By the type invariant.
+    if !unsafe { bindings::d_can_lookup(parent.as_ptr()) } {
+        return Err(ENOTDIR);
+    }
+    let dots = name == b"." || name == b"..";
+    if name.is_empty() || name.len() > NAME_MAX || dots || name.iter().any(|c| b"/\0".contains(c)) {
+        return Err(EINVAL);
+    }
+    let mut qstr = bindings::qstr {
+        name: name.as_ptr(),
+        ..Default::default()
+    };
+    // CAST: At most `NAME_MAX`.
+    let len = name.len() as u32;
+    // SAFETY: The name is valid; the parent only salts the hash.
+    let hash =
+        unsafe { bindings::full_name_hash(parent.as_ptr().cast(), name.as_ptr().cast(), len) };
+    qstr.__bindgen_anon_1.__bindgen_anon_1 =
+        bindings::qstr__bindgen_ty_1__bindgen_ty_1 { hash, len };
+    Ok(qstr)
+}
+
+/// Finds a cached name of a directory. Does not sleep.
+pub fn d_lookup<T: FileSystem>(parent: &Dentry<T>, name: &[u8]) -> Option<ARef<Dentry<T>>> {
+    let name = qstr(parent, name).ok()?;
+    // SAFETY: Both are valid. A result is a referenced dentry of the same superblock.
+    unsafe {
+        let dentry = bindings::d_lookup(parent.as_ptr(), &name);
+        NonNull::new(dentry).map(|dentry| ARef::from_raw(dentry.cast()))
+    }
+}
+
+/// What `d_alloc_parallel` found.
+pub enum Parallel<T: FileSystem> {
+    /// A new dentry, which everybody else who looks for the name waits for.
+    InLookup(InLookup<T>),
+    /// A dentry that was there.
+    Found(ARef<Dentry<T>>),
+}
+
+/// Finds a cached name of a directory, or begins its lookup. May sleep, to wait for another lookup.
+///
+/// The caller is in a hook that was called with the directory locked, shared or exclusively.
+///
+/// Fails with `EINVAL` if no name of a file can be like that, `ENOTDIR`, and `ENOMEM`.
+pub fn d_alloc_parallel<T: FileSystem>(parent: &Dentry<T>, name: &[u8]) -> Result<Parallel<T>> {
+    let name = qstr(parent, name)?;
+    // SAFETY: Both are valid. A result is a referenced dentry of the same superblock.
+    let (dentry, in_lookup) = unsafe {
+        let dentry = from_err_ptr(bindings::d_alloc_parallel(parent.as_ptr(), &name))?;
+        let in_lookup = bindings::d_in_lookup(dentry);
+        (
+            ARef::from_raw(NonNull::new_unchecked(dentry.cast())),
+            in_lookup,
+        )
+    };
+    Ok(if in_lookup {
+        // INVARIANT: The call waits for lookups of others: this one is ours.
+        Parallel::InLookup(InLookup(dentry))
+    } else {
+        Parallel::Found(dentry)
+    })
+}
+
+/// Whether an inode may be spliced to a dentry: it must belong to the same superblock.
+fn check_splice<T: FileSystem>(dentry: &LentDentry<T>, inode: Option<&Inode<T>>) -> Result {
+    match inode {
+        Some(inode) if !ptr::eq(inode.super_block(), dentry.super_block()) => Err(EXDEV),
+        _ => Ok(()),
+    }
+}
+
+/// Calls `d_splice_alias`, and returns the dentry it found for the inode, if any, referenced.
+///
+/// # Safety
+///
+/// The dentry is unhashed, and its directory is locked.
+unsafe fn splice<T: FileSystem>(
+    dentry: &LentDentry<T>,
+    inode: Option<ARef<Inode<T>>>,
+) -> Result<Option<ARef<Dentry<T>>>> {
+    check_splice(dentry, inode.as_deref())?;
+    let inode = match inode {
+        Some(inode) => ARef::into_raw(inode).as_ptr().cast(),
+        None => ptr::null_mut(),
+    };
+    // SAFETY: By the safety requirements. The call consumes the reference to the inode, even if it
+    // fails, and a dentry it returns is referenced.
+    unsafe {
+        let alias = from_err_ptr(bindings::d_splice_alias(inode, dentry.as_ptr()))?;
+        Ok(NonNull::new(alias).map(|alias| ARef::from_raw(alias.cast())))
+    }
+}
+
+/// A dentry whose name this thread looks up. Dropping it gives up.
+///
+/// # Invariants
+///
+/// `DCACHE_PAR_LOOKUP` is set, by this thread of control, which holds a reference.
+pub struct InLookup<T: FileSystem>(ARef<Dentry<T>>);
+
+impl<T: FileSystem> InLookup<T> {
+    /// The file system's word of the dentry.
+    pub fn word(&self) -> &Atomic<u64> {
+        self.0.word()
+    }
+
+    /// Ends the lookup: with an inode, or with `None` if the name does not exist.
+    ///
+    /// Returns the dentry that has the inode now; a directory may have one already, whose word is
+    /// then to be set. Fails with `EXDEV` if the inode belongs to another superblock, with `ELOOP`
+    /// or `ESTALE` if a directory cannot be moved here.
+    pub fn splice(self, inode: Option<ARef<Inode<T>>>) -> Result<ARef<Dentry<T>>> {
+        // SAFETY: By the type invariant the dentry is in lookup, hence unhashed. The directory is
+        // locked: this is a duty of whoever calls `d_alloc_parallel`.
+        let alias = unsafe { splice(&self.0, inode) }?;
+        Ok(alias.unwrap_or_else(|| self.0.clone()))
+    }
+}
+
+impl<T: FileSystem> Drop for InLookup<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant. After a splice it does nothing.
+        unsafe { bindings::d_lookup_done(self.0.as_ptr()) };
+    }
+}
+
+/// The dentry of a name that a `lookup` hook is to look up.
+///
+/// # Invariants
+///
+/// It is referenced, negative and unhashed, and its directory is locked, during `'a`.
+pub struct Unhashed<'a, T: FileSystem>(&'a Dentry<T>);
+
+impl<'a, T: FileSystem> Unhashed<'a, T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` is that of a `lookup` hook, which runs during `'a`.
+    pub(crate) unsafe fn from_raw(dentry: *mut bindings::dentry) -> Self {
+        // INVARIANT: What the VFS guarantees for the hook.
+        // SAFETY: As above.
+        Self(unsafe { Dentry::from_raw(dentry) })
+    }
+
+    /// The name to look up.
+    pub fn name(&self) -> &[u8] {
+        // SAFETY: The directory is locked, so that the name of this dentry stays.
+        unsafe { qstr_bytes(&raw const (*self.0.as_ptr()).__bindgen_anon_1.d_name) }
+    }
+
+    /// The file system's word of the dentry. Set before `splice`, nobody sees an older value.
+    pub fn word(&self) -> &'a Atomic<u64> {
+        self.0.word()
+    }
+
+    /// The superblock.
+    pub fn super_block(&self) -> &'a SuperBlock<T> {
+        self.0.super_block()
+    }
+
+    /// Ends the lookup: with an inode, or with `None` if the name does not exist.
+    ///
+    /// Fails with `EXDEV` if the inode belongs to another superblock, with `ELOOP` or `ESTALE` if a
+    /// directory cannot be moved here.
+    pub fn splice(self, inode: Option<ARef<Inode<T>>>) -> Result<Looked<'a, T>> {
+        // SAFETY: By the type invariant.
+        let alias = unsafe { splice(self.0, inode) }?;
+        Ok(Looked {
+            dentry: self.0,
+            alias,
+        })
+    }
+}
+
+/// The result of a lookup.
+pub struct Looked<'a, T: FileSystem> {
+    dentry: &'a Dentry<T>,
+    alias: Option<ARef<Dentry<T>>>,
+}
+
+impl<T: FileSystem> Looked<'_, T> {
+    /// The dentry that has the inode now: a directory may have had one already, whose word is then
+    /// to be set.
+    pub fn dentry(&self) -> &Dentry<T> {
+        self.alias.as_deref().unwrap_or(self.dentry)
+    }
+
+    /// What a `lookup` hook returns to the VFS: null, or another dentry with a reference.
+    pub(crate) fn into_raw(self) -> *mut bindings::dentry {
+        match self.alias {
+            Some(alias) => ManuallyDrop::new(alias).as_ptr(),
+            None => ptr::null_mut(),
+        }
+    }
+}
+
+/// The bytes of a name.
+///
+/// # Safety
+///
+/// `qstr` is valid, and neither it nor its text changes during `'a`.
+unsafe fn qstr_bytes<'a>(qstr: *const bindings::qstr) -> &'a [u8] {
+    // SAFETY: By the safety requirements. All union members are plain integers.
+    unsafe {
+        let len = (*qstr).__bindgen_anon_1.__bindgen_anon_1.len;
+        slice::from_raw_parts((*qstr).name, len as usize)
+    }
+}
+
+/// The hooks of dentries of the type `T`.
+struct Table<T>(PhantomData<T>);
+
+impl<T: FileSystem> Table<T> {
+    const OPERATIONS: bindings::dentry_operations = bindings::dentry_operations {
+        d_revalidate: Some(d_revalidate::<T>),
+        ..pin_init::zeroed()
+    };
+}
+
+/// The hooks of dentries of the type `T`.
+pub(crate) fn operations<T: FileSystem>() -> &'static bindings::dentry_operations {
+    &Table::<T>::OPERATIONS
+}
+
+/// Checks a cached name.
+///
+/// # Safety
+///
+/// Called by the VFS with a directory and a dentry of `T`, and a name that does not change: with
+/// references, unless `LOOKUP_RCU` is set.
+unsafe extern "C" fn d_revalidate<T: FileSystem>(
+    dir: *mut bindings::inode,
+    name: *const bindings::qstr,
+    dentry: *mut bindings::dentry,
+    flags: c_uint,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements.
+        let (dir, name, dentry, walk) = unsafe {
+            (
+                LentInode::from_raw(dir),
+                qstr_bytes(name),
+                LentDentry::from_raw(dentry),
+                Walk::new(flags & bindings::LOOKUP_RCU != 0),
+            )
+        };
+        T::d_revalidate(dir, name, dentry, walk, LookupFlags::new(flags)).map(c_int::from)
+    })
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Folios of the page cache.
+//!
+//! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
+
+use crate::bindings;
+use core::{mem::ManuallyDrop, ptr::NonNull};
+use kernel::prelude::*;
+
+/// A locked folio of the page cache, to be read into. Dropping it unlocks it as it is: a read that
+/// waits for it fails with `EIO`.
+///
+/// It may be handed to whoever completes the read, in any context.
+///
+/// # Invariants
+///
+/// The folio is locked, on behalf of this value, and in the page cache: nobody takes a locked folio
+/// out, so that the page cache's reference keeps it.
+pub struct LockedFolio(NonNull<bindings::folio>);
+
+// SAFETY: A folio may be unlocked by another thread than the one that locked it.
+unsafe impl Send for LockedFolio {}
+
+impl LockedFolio {
+    /// Takes a locked folio over.
+    ///
+    /// # Safety
+    ///
+    /// `folio` is locked and in the page cache, and the caller gives the lock up.
+    pub(crate) unsafe fn from_raw(folio: NonNull<bindings::folio>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(folio)
+    }
+
+    /// The folio, which stays locked and in place while `self` exists.
+    pub(crate) fn as_ptr(&self) -> *mut bindings::folio {
+        self.0.as_ptr()
+    }
+
+    /// The position in the file, in bytes.
+    pub fn pos(&self) -> i64 {
+        // SAFETY: By the type invariant; so it is below.
+        unsafe { bindings::folio_pos(self.as_ptr()) }
+    }
+
+    /// The position in the file, in pages.
+    pub fn index(&self) -> usize {
+        // CAST: Positions are not negative.
+        self.pos() as usize >> bindings::PAGE_SHIFT
+    }
+
+    /// The size in bytes, a multiple of the page size.
+    pub fn size(&self) -> usize {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::folio_size(self.as_ptr()) }
+    }
+
+    /// Zeroes the bytes from `from` up to and without `to`; what lies beyond the folio is cut. Any
+    /// context.
+    pub fn zero_segment(&self, from: usize, to: usize) {
+        let to = to.min(self.size());
+        if from < to {
+            // SAFETY: As in `pos`, and the range lies in the folio.
+            unsafe { bindings::folio_zero_segment(self.as_ptr(), from, to) };
+        }
+    }
+
+    /// Copies bytes to the offset `offset`. Any context.
+    ///
+    /// Fails with `EINVAL`, and copies nothing, if they do not fit.
+    pub fn copy_in(&self, offset: usize, bytes: &[u8]) -> Result {
+        let end = offset.checked_add(bytes.len()).ok_or(EINVAL)?;
+        if end > self.size() {
+            return Err(EINVAL);
+        }
+        // SAFETY: As in `pos`, and the range lies in the folio.
+        unsafe {
+            bindings::memcpy_to_folio(self.as_ptr(), offset, bytes.as_ptr().cast(), bytes.len())
+        };
+        Ok(())
+    }
+
+    /// Ends the read and unlocks the folio; it is up to date if `success`, in which case all of it
+    /// must have been written. Any context.
+    pub fn end_read(self, success: bool) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: As in `pos`. The lock goes, and `this` is not dropped.
+        unsafe { bindings::folio_end_read(this.as_ptr(), success) };
+    }
+}
+
+impl Drop for LockedFolio {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the lock is ours.
+        unsafe { bindings::folio_unlock(self.as_ptr()) };
+    }
+}

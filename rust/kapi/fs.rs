@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! File system types.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use crate::{
+    bindings,
+    dentry::{Dentry, LentDentry},
+    fs_context::{self, FsContext, Parameter, ParameterSpec},
+    inode::LentInode,
+    inode_cache::InodeCache,
+    seq_file::SeqFile,
+    stat::StatFs,
+    super_block::{self, FilledSuper, NewSuper, SuperBlock},
+    walk::{LookupFlags, Walk},
+};
+use kernel::{
+    container_of, error::to_result, module::this_module, prelude::*, sync::Arc, types::Opaque,
+    ModuleMetadata,
+};
+
+/// Properties of a file system type, `FS_*`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FsFlags(u32);
+
+impl FsFlags {
+    /// No property.
+    pub const NONE: Self = Self(0);
+    /// Mounts may map ids (`FS_ALLOW_IDMAP`).
+    pub const ALLOW_IDMAP: Self = Self(bindings::FS_ALLOW_IDMAP);
+    /// A user namespace's root may mount it (`FS_USERNS_MOUNT`).
+    pub const USERNS_MOUNT: Self = Self(bindings::FS_USERNS_MOUNT);
+
+    /// Both.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A file system type: its mount, its superblocks and the data it attaches to VFS objects.
+///
+/// Objects a hook is lent ([`LentInode`], [`LentDentry`]) may have no reference of their own.
+pub trait FileSystem: Sized + Send + Sync + 'static {
+    /// The module that implements it; it stays loaded while anything is mounted.
+    type OwnerModule: ModuleMetadata;
+
+    /// What all mounts of the type share. Given to [`Registration::new`].
+    type Shared: Send + Sync + 'static;
+
+    /// What a mount collects from its parameters, `fc->fs_private`.
+    type Context: Send + 'static;
+
+    /// What a superblock owns, `sb->s_fs_info`.
+    type Super: Send + Sync + 'static;
+
+    /// What every inode embeds.
+    ///
+    /// Dropped after an RCU grace period in softirq context: dropping it must not sleep, and a lock
+    /// that its drop takes must be taken with bottom halves or interrupts off elsewhere. The
+    /// superblock may be gone by then.
+    type Inode: Send + Sync;
+
+    /// The name for `mount(2)`.
+    const NAME: &'static CStr;
+
+    /// The name of the slab cache of inodes.
+    const INODE_CACHE: &'static CStr;
+
+    /// Properties of the type.
+    const FLAGS: FsFlags = FsFlags::NONE;
+
+    /// The mount parameters; the last one is [`ParameterSpec::END`].
+    const PARAMETERS: &'static [ParameterSpec];
+
+    /// Whether an inode goes at its last reference (`inode_just_drop`), instead of staying in the
+    /// cache until memory is short.
+    const JUST_DROP: bool;
+
+    /// Initialises the data of an inode nobody knows yet.
+    fn new_inode() -> impl PinInit<Self::Inode>;
+
+    /// Makes the context of a mount, submount or reconfiguration.
+    fn init_context(fc: &FsContext<'_, Self>) -> Result<Self::Context>;
+
+    /// Takes a parameter that [`FileSystem::PARAMETERS`] lists. The VFS itself handles `source` and
+    /// the generic flags (`ro`, `sync`, …).
+    fn parse_param(
+        fc: &FsContext<'_, Self>,
+        context: &mut Self::Context,
+        parameter: Parameter<'_>,
+    ) -> Result;
+
+    /// Makes the data of the superblock to mount, before it is known whether it exists already.
+    fn make_super(
+        fc: &FsContext<'_, Self>,
+        context: &mut Self::Context,
+    ) -> Result<Arc<Self::Super>>;
+
+    /// Whether the existing superblock is the one to mount. Must not sleep: called under `sb_lock`.
+    fn same_super(existing: &Self::Super, candidate: &Self::Super) -> bool;
+
+    /// Fills a superblock that did not exist. Its data is the candidate.
+    ///
+    /// On errors the superblock is killed.
+    fn fill_super<'a>(
+        sb: NewSuper<'a, Self>,
+        fc: &FsContext<'_, Self>,
+        context: &mut Self::Context,
+    ) -> Result<FilledSuper<'a, Self>>;
+
+    /// Applies the parameters of a remount.
+    fn reconfigure(
+        fc: &FsContext<'_, Self>,
+        context: &mut Self::Context,
+        sb: &SuperBlock<Self>,
+    ) -> Result;
+
+    /// Takes leave of an inode, bad ones included. Page cache is gone already. May sleep, but runs
+    /// in memory reclaim too.
+    fn evict_inode(inode: &LentInode<Self>);
+
+    /// Answers `statfs(2)`. Type and id of the file system are filled in by the caller.
+    fn statfs(root: &Dentry<Self>) -> Result<StatFs>;
+
+    /// A forced unmount has begun: ends what could keep it waiting.
+    fn umount_begin(sb: &SuperBlock<Self>);
+
+    /// Shows the mount options, each with a leading comma.
+    fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result;
+
+    /// Takes leave of a superblock: no inode is left. Also called if [`FileSystem::fill_super`]
+    /// failed. RCU walks may still read the data, which is dropped after a grace period.
+    fn kill_super(data: &Arc<Self::Super>);
+
+    /// The superblock is about to lose its inodes, whose eviction waits for locked folios. Process
+    /// context, may sleep.
+    fn shutdown_super(data: &Arc<Self::Super>);
+
+    /// Whether a cached name is still valid.
+    ///
+    /// In [`Walk::Rcu`] it must not sleep; `ECHILD` asks for a call in reference walk. `name` may
+    /// differ from the dentry's if it is being renamed.
+    fn d_revalidate(
+        dir: &LentInode<Self>,
+        name: &[u8],
+        dentry: &LentDentry<Self>,
+        walk: Walk<'_>,
+        flags: LookupFlags,
+    ) -> Result<bool>;
+}
+
+/// A registered file system type.
+///
+/// It must live as long as something may be mounted: make it a field of the module's structure,
+/// which the module's reference count keeps while superblocks exist.
+///
+/// # Invariants
+///
+/// `fs` is registered, and in place: superblocks and mount contexts find the registration by it.
+#[pin_data(PinnedDrop)]
+pub struct Registration<T: FileSystem> {
+    cache: InodeCache<T>,
+    shared: Arc<T::Shared>,
+    #[pin]
+    fs: Opaque<bindings::file_system_type>,
+}
+
+// SAFETY: The type's `shared` and `cache` are `Send`, unregistering is allowed on any thread.
+unsafe impl<T: FileSystem> Send for Registration<T> {}
+// SAFETY: All accesses by `&self` read `shared` and `cache`, which are `Sync`.
+unsafe impl<T: FileSystem> Sync for Registration<T> {}
+
+impl<T: FileSystem> Registration<T> {
+    /// Registers the type. From then on it can be mounted.
+    ///
+    /// Fails with `EBUSY` if the name is taken.
+    pub fn new(shared: Arc<T::Shared>) -> impl PinInit<Self, Error> {
+        const { fs_context::check_parameters(T::PARAMETERS) };
+        try_pin_init!(Self {
+            cache: InodeCache::new()?,
+            shared,
+            fs <- Opaque::try_ffi_init(|slot: *mut bindings::file_system_type| {
+                // SAFETY: `slot` is valid for writes.
+                unsafe { slot.write(Self::file_system_type()) };
+                // SAFETY: `slot` is initialised, pinned, and unregistered on drop.
+                to_result(unsafe { bindings::register_filesystem(slot) })
+            }),
+        })
+    }
+
+    fn file_system_type() -> bindings::file_system_type {
+        bindings::file_system_type {
+            owner: this_module::<T::OwnerModule>().as_ptr(),
+            name: T::NAME.as_char_ptr(),
+            // CAST: The flags are small.
+            fs_flags: T::FLAGS.0 as c_int,
+            parameters: T::PARAMETERS.as_ptr().cast(),
+            init_fs_context: Some(fs_context::init_fs_context::<T>),
+            kill_sb: Some(super_block::kill_sb::<T>),
+            ..pin_init::zeroed()
+        }
+    }
+
+    /// The registration of a file system type.
+    ///
+    /// # Safety
+    ///
+    /// `fs` is the type of a superblock or of a mount context that [`FileSystem`] `T` made, and
+    /// which exists during `'a`.
+    pub(crate) unsafe fn from_type<'a>(fs: *mut bindings::file_system_type) -> &'a Self {
+        // SAFETY: By the safety requirements `fs` is the field of a registration. The superblock or
+        // context holds a reference to the module, which keeps the registration.
+        unsafe { &*container_of!(fs.cast::<Opaque<_>>(), Self, fs) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<T::Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn cache(&self) -> &InodeCache<T> {
+        &self.cache
+    }
+}
+
+#[pinned_drop]
+impl<T: FileSystem> PinnedDrop for Registration<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: Registered, by the type invariant.
+        unsafe { bindings::unregister_filesystem(self.fs.get()) };
+    }
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Objects that exactly one party owns at a time, and whose return another may wait for.
+//!
+//! [`Owned`] is the object: whoever has it may read and write it, queue it on a [`Chain`], or give
+//! it away. [`Owned::lend`] splits off a [`Waiter`], the claim on the object's return: the owner
+//! ends the loan with [`Owned::finish`], and the waiter gets the object back. A waiter that no
+//! longer wants to wait detaches, and `finish` then tells the owner so.
+//!
+//! All of it is one slab object: value, completion, queue link. Lending, queueing and finishing
+//! allocate nothing and may be done in hard interrupt context.
+//!
+//! C interfaces: `include/linux/slab.h`, `include/linux/completion.h`.
+
+use crate::bindings;
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::{Deref, DerefMut},
+    ptr::{self, NonNull},
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{Atomic, Full},
+    types::Opaque,
+};
+
+/// No waiter: the [`Owned`] is all there is.
+const SINGLE: u32 = 0;
+/// A waiter waits for the owner.
+const LENT: u32 = 1;
+/// The owner has finished; the object lies ready for the waiter.
+const RETURNED: u32 = 2;
+
+/// The slab object behind [`Owned`], [`Waiter`] and [`Chain`].
+///
+/// # Invariants
+///
+/// * In `SINGLE` and `LENT`, exactly one [`Owned`] (which may stand on a [`Chain`]) exists; only it
+///   touches `value` and `next`.
+/// * In `LENT` and `RETURNED`, exactly one [`Waiter`] exists. In `RETURNED` no `Owned` does, and the
+///   waiter may make one once it has seen `done`.
+struct Slot<T> {
+    state: Atomic<u32>,
+    next: *mut Slot<T>,
+    done: Opaque<bindings::completion>,
+    value: T,
+}
+
+/// How hard an allocation tries. Mirrors `gfp_t`.
+#[derive(Clone, Copy)]
+pub enum Gfp {
+    /// `GFP_KERNEL`: may sleep and reclaim.
+    Kernel,
+    /// `GFP_NOFS | __GFP_NOFAIL`: may sleep, does not call into file systems, does not fail.
+    NofsNofail,
+}
+
+impl Gfp {
+    fn bits(self) -> bindings::gfp_t {
+        match self {
+            Self::Kernel => bindings::GFP_KERNEL,
+            Self::NofsNofail => bindings::GFP_NOFS | bindings::__GFP_NOFAIL,
+        }
+    }
+}
+
+/// A slab cache (`struct kmem_cache`) of objects that are handed around as [`Owned`].
+///
+/// # Invariants
+///
+/// The pointer is a live cache of objects with the layout of [`Slot<T>`].
+pub struct Cache<T> {
+    cache: NonNull<bindings::kmem_cache>,
+    _objects: PhantomData<fn() -> T>,
+}
+
+// SAFETY: Slab caches may be used on any CPU by any thread.
+unsafe impl<T> Send for Cache<T> {}
+// SAFETY: As above.
+unsafe impl<T> Sync for Cache<T> {}
+
+impl<T: Send> Cache<T> {
+    /// Makes a cache that `/proc/slabinfo` shows as `name`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(name: &'static CStr) -> Result<Self> {
+        let mut args = bindings::kmem_cache_args {
+            align: u32::try_from(align_of::<Slot<T>>())?,
+            ..pin_init::zeroed()
+        };
+        // SAFETY: The name is static; `args` is read during the call only.
+        let cache = unsafe {
+            bindings::__kmem_cache_create_args(
+                name.as_char_ptr(),
+                u32::try_from(size_of::<Slot<T>>())?,
+                &mut args,
+                // Without it the slab may be merged with another cache and vanish from view.
+                bindings::SLAB_NO_MERGE | bindings::SLAB_HWCACHE_ALIGN,
+            )
+        };
+        // INVARIANT: Created just now, with the layout of `Slot<T>`.
+        Ok(Self { cache: NonNull::new(cache).ok_or(ENOMEM)?, _objects: PhantomData })
+    }
+
+    /// Allocates an object and initialises it with `init`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, but not with [`Gfp::NofsNofail`].
+    pub fn alloc(&self, init: impl Init<T>, gfp: Gfp) -> Result<Owned<T>> {
+        // SAFETY: The cache is live, by the type invariants.
+        let object = unsafe { bindings::kmem_cache_alloc_noprof(self.cache.as_ptr(), gfp.bits()) };
+        let slot = NonNull::new(object.cast::<Slot<T>>()).ok_or(ENOMEM)?;
+        let raw = slot.as_ptr();
+        // SAFETY: The memory is ours, has the layout of `Slot<T>`, and every field is initialised
+        // here; `init` cannot fail.
+        unsafe {
+            (&raw mut (*raw).state).write(Atomic::new(SINGLE));
+            (&raw mut (*raw).next).write(ptr::null_mut());
+            bindings::init_completion(Opaque::cast_into(&raw const (*raw).done));
+            pin_init::raw_init(&raw mut (*raw).value, init);
+        }
+        // INVARIANT: The only reference, in state `SINGLE`.
+        Ok(Owned { slot })
+    }
+}
+
+impl<T> Drop for Cache<T> {
+    fn drop(&mut self) {
+        // SAFETY: The cache is live and not used after this. Objects that still existed would be
+        // reported and leaked by the slab allocator, not reused.
+        unsafe { bindings::kmem_cache_destroy(self.cache.as_ptr()) };
+    }
+}
+
+/// The object itself; dropping it frees the object, or returns it if somebody waits for it.
+///
+/// # Invariants
+///
+/// `slot` is live and this is its only `Owned`, see [`Slot`].
+pub struct Owned<T: Send> {
+    slot: NonNull<Slot<T>>,
+}
+
+// SAFETY: An `Owned` is the exclusive access to a `T: Send`.
+unsafe impl<T: Send> Send for Owned<T> {}
+// SAFETY: A shared `Owned` gives `&T` only.
+unsafe impl<T: Send + Sync> Sync for Owned<T> {}
+
+impl<T: Send> Owned<T> {
+    fn into_raw(self) -> NonNull<Slot<T>> {
+        ManuallyDrop::new(self).slot
+    }
+
+    /// Turns the object into a pointer, for C code to carry.
+    pub(crate) fn into_token(self) -> NonNull<c_void> {
+        self.into_raw().cast()
+    }
+
+    /// Undoes [`Self::into_token`].
+    ///
+    /// # Safety
+    ///
+    /// `token` came from `into_token` of the same type, and was not turned back since.
+    pub(crate) unsafe fn from_token(token: NonNull<c_void>) -> Self {
+        // INVARIANT: The token was the only `Owned`.
+        Self { slot: token.cast() }
+    }
+
+    fn state(&self) -> &Atomic<u32> {
+        // SAFETY: The slot is live; the state is only accessed atomically.
+        unsafe { &(*self.slot.as_ptr()).state }
+    }
+
+    /// Splits off the claim on the object's return.
+    ///
+    /// An object that is lent already is given back unchanged, as an error.
+    pub fn lend(self) -> Result<(Self, Waiter<T>), Self> {
+        if self.state().cmpxchg(SINGLE, LENT, Full).is_err() {
+            return Err(self);
+        }
+        let waiter = Waiter { slot: self.slot };
+        // INVARIANT: One `Owned` and one `Waiter`, in state `LENT`.
+        Ok((self, waiter))
+    }
+
+    /// Ends the loan and wakes the waiter. Any context.
+    ///
+    /// Without a waiter (never lent, or detached) the caller keeps the object.
+    #[must_use]
+    pub fn finish(self) -> Option<Self> {
+        if self.state().cmpxchg(LENT, RETURNED, Full).is_err() {
+            return Some(self);
+        }
+        let slot = self.into_raw();
+        // SAFETY: In state `RETURNED`, the waiter keeps the slot alive until it has seen this
+        // completion, and `complete` does not touch the slot once the waiter may see it.
+        unsafe { bindings::complete(Opaque::cast_into(&raw const (*slot.as_ptr()).done)) };
+        None
+    }
+}
+
+impl<T: Send> Deref for Owned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: By the invariants of `Slot`, only this `Owned` touches the value.
+        unsafe { &(*self.slot.as_ptr()).value }
+    }
+}
+
+impl<T: Send> DerefMut for Owned<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: As above.
+        unsafe { &mut (*self.slot.as_ptr()).value }
+    }
+}
+
+impl<T: Send> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: `self` is not used again: this duplicate ends the loan or frees the object.
+        let this = ManuallyDrop::new(Self { slot: self.slot });
+        if let Some(single) = ManuallyDrop::into_inner(this).finish() {
+            let raw = single.into_raw().as_ptr();
+            // SAFETY: The last reference to an object of a slab cache, which `kfree` accepts.
+            unsafe {
+                ptr::drop_in_place(&raw mut (*raw).value);
+                bindings::kfree(raw.cast());
+            }
+        }
+    }
+}
+
+/// The claim on an object that is lent.
+///
+/// # Invariants
+///
+/// `slot` is live, in state `LENT` or `RETURNED`, and this is its only waiter, see [`Slot`].
+pub struct Waiter<T: Send> {
+    slot: NonNull<Slot<T>>,
+}
+
+// SAFETY: The claim becomes an `Owned<T>`, which is `Send`; what is shared is atomic.
+unsafe impl<T: Send> Send for Waiter<T> {}
+
+impl<T: Send> Waiter<T> {
+    fn done(&self) -> *mut bindings::completion {
+        // SAFETY: The slot is live, by the type invariants.
+        unsafe { Opaque::cast_into(&raw const (*self.slot.as_ptr()).done) }
+    }
+
+    /// Takes over the object, whose completion was seen.
+    fn take(self) -> Owned<T> {
+        let slot = ManuallyDrop::new(self).slot;
+        // SAFETY: The slot is live.
+        unsafe { (*slot.as_ptr()).state.store(SINGLE, kernel::sync::atomic::Release) };
+        // INVARIANT: In state `RETURNED` there was no `Owned`; there is one waiter less.
+        Owned { slot }
+    }
+
+    /// Sleeps until the object is back, or a fatal signal is pending; gives the claim back then.
+    pub fn wait_killable(self) -> Result<Owned<T>, Self> {
+        // SAFETY: The completion is live.
+        match unsafe { bindings::wait_for_completion_killable(self.done()) } {
+            0 => Ok(self.take()),
+            _ => Err(self),
+        }
+    }
+
+    /// Sleeps until the object is back, whatever happens.
+    pub fn wait(self) -> Owned<T> {
+        // SAFETY: The completion is live.
+        unsafe { bindings::wait_for_completion(self.done()) };
+        self.take()
+    }
+
+    /// Gives up the claim. The object is returned if it came back in the meantime; else the owner
+    /// keeps it and learns of it from [`Owned::finish`].
+    pub fn detach(self) -> Option<Owned<T>> {
+        // SAFETY: The slot is live.
+        let state = unsafe { &(*self.slot.as_ptr()).state };
+        match state.cmpxchg(LENT, SINGLE, Full) {
+            Ok(_) => {
+                let _ = ManuallyDrop::new(self);
+                None
+            }
+            // The owner is about to complete: that takes no sleep of its own, so neither does this.
+            Err(_) => Some(self.wait()),
+        }
+    }
+
+    /// Whether `owned` is the object this claim is for.
+    fn is_for(&self, slot: *mut Slot<T>) -> bool {
+        self.slot.as_ptr() == slot
+    }
+}
+
+impl<T: Send> Drop for Waiter<T> {
+    fn drop(&mut self) {
+        // SAFETY: `self` is not used again: this duplicate gives up the claim.
+        let this = ManuallyDrop::new(Self { slot: self.slot });
+        drop(ManuallyDrop::into_inner(this).detach());
+    }
+}
+
+/// A first-in first-out queue of owned objects, linked through them: it allocates nothing.
+///
+/// # Invariants
+///
+/// The slots from `head` to `tail`, linked by `next`, are live, and the chain has the `Owned` of
+/// each. Both pointers are null when it is empty.
+pub struct Chain<T: Send> {
+    head: *mut Slot<T>,
+    tail: *mut Slot<T>,
+}
+
+// SAFETY: A chain has `Owned`s of its own, which are `Send`.
+unsafe impl<T: Send> Send for Chain<T> {}
+
+impl<T: Send> Default for Chain<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Send> Chain<T> {
+    /// An empty chain.
+    pub const fn new() -> Self {
+        Self { head: ptr::null_mut(), tail: ptr::null_mut() }
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_null()
+    }
+
+    /// Appends an object.
+    pub fn push_back(&mut self, object: Owned<T>) {
+        let slot = object.into_raw().as_ptr();
+        // SAFETY: Slots of the chain are live, and their links its own, by the type invariants; the
+        // new slot came from an `Owned`.
+        unsafe {
+            (*slot).next = ptr::null_mut();
+            match self.tail.is_null() {
+                true => self.head = slot,
+                false => (*self.tail).next = slot,
+            }
+        }
+        self.tail = slot;
+    }
+
+    /// Prepends an object.
+    pub fn push_front(&mut self, object: Owned<T>) {
+        let slot = object.into_raw().as_ptr();
+        // SAFETY: The slot came from an `Owned`.
+        unsafe { (*slot).next = self.head };
+        if self.tail.is_null() {
+            self.tail = slot;
+        }
+        self.head = slot;
+    }
+
+    /// Appends all of `other`, which is empty afterwards.
+    pub fn append(&mut self, other: &mut Self) {
+        if other.is_empty() {
+            return;
+        }
+        match self.tail.is_null() {
+            true => self.head = other.head,
+            // SAFETY: The tail is live and its link the chain's own.
+            false => unsafe { (*self.tail).next = other.head },
+        }
+        self.tail = other.tail;
+        other.head = ptr::null_mut();
+        other.tail = ptr::null_mut();
+    }
+
+    /// Takes the first object.
+    pub fn pop_front(&mut self) -> Option<Owned<T>> {
+        let slot = NonNull::new(self.head)?;
+        // SAFETY: By the type invariants.
+        self.head = unsafe { (*slot.as_ptr()).next };
+        if self.head.is_null() {
+            self.tail = ptr::null_mut();
+        }
+        // INVARIANT: The chain's `Owned` of this slot.
+        Some(Owned { slot })
+    }
+
+    /// Takes the object that `waiter` waits for out of the chain, if it is there. Linear time.
+    pub fn remove(&mut self, waiter: &Waiter<T>) -> Option<Owned<T>> {
+        let mut kept = Self::new();
+        let mut found = None;
+        while let Some(object) = self.pop_front() {
+            match waiter.is_for(object.slot.as_ptr()) {
+                true => found = Some(object),
+                false => kept.push_back(object),
+            }
+        }
+        self.append(&mut kept);
+        found
+    }
+}
+
+impl<T: Send> Iterator for Chain<T> {
+    type Item = Owned<T>;
+
+    fn next(&mut self) -> Option<Owned<T>> {
+        self.pop_front()
+    }
+}
+
+impl<T: Send> Drop for Chain<T> {
+    fn drop(&mut self) {
+        for object in self.by_ref() {
+            drop(object);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! User, group and process ids, and the id map of a mount.
+//!
+//! C headers: [`include/linux/uidgid.h`](srctree/include/linux/uidgid.h),
+//! [`include/linux/mnt_idmapping.h`](srctree/include/linux/mnt_idmapping.h)
+
+use crate::bindings;
+use kernel::types::Opaque;
+
+/// The id map of a mount, as the VFS hands it to hooks.
+///
+/// # Invariants
+///
+/// The wrapped `struct mnt_idmap` is valid: the mount it belongs to is in use by the hook's caller.
+#[repr(transparent)]
+pub struct MntIdmap(Opaque<bindings::mnt_idmap>);
+
+impl MntIdmap {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `idmap` is valid for the lifetime `'a`.
+    pub(crate) unsafe fn from_raw<'a>(idmap: *mut bindings::mnt_idmap) -> &'a Self {
+        // SAFETY: `Self` is transparent over `struct mnt_idmap`; the rest by the safety
+        // requirements.
+        unsafe { &*idmap.cast() }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut bindings::mnt_idmap {
+        self.0.get()
+    }
+}
+
+/// The file system user id of the current task in the initial user namespace, or `u32::MAX` if it
+/// has none there.
+pub fn current_fsuid() -> u32 {
+    // SAFETY: The credentials of the current task are always there, and the initial namespace is
+    // static.
+    unsafe { bindings::from_kuid(&raw mut bindings::init_user_ns, bindings::current_fsuid()) }
+}
+
+/// The file system group id of the current task in the initial user namespace, or `u32::MAX` if it
+/// has none there.
+pub fn current_fsgid() -> u32 {
+    // SAFETY: As in `current_fsuid`.
+    unsafe { bindings::from_kgid(&raw mut bindings::init_user_ns, bindings::current_fsgid()) }
+}
+
+/// The id of the current thread in the initial process id namespace.
+pub fn current_pid() -> u32 {
+    // SAFETY: The current task has a process id for as long as it runs.
+    let pid = unsafe { bindings::current_pid_nr() };
+    pid.unsigned_abs()
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe abstractions over C interfaces of the kernel that the `kernel` crate lacks.
+//!
+//! Every `unsafe` of the module is in this crate. It knows nothing of what uses it; names are those
+//! of the C interfaces (`d_splice_alias`, `iget5_locked`), and their life cycles are types.
+
+#[doc(hidden)]
+pub const __LOG_PREFIX: &[u8] = b"rfuse\0";
+
+#[doc(hidden)]
+mod bindings;
+
+pub mod address_space;
+pub mod cpu;
+pub mod dentry;
+pub mod dir;
+pub mod file;
+pub mod folio;
+pub mod fs;
+pub mod fs_context;
+pub mod handoff;
+pub mod ids;
+pub mod iget;
+pub mod inode;
+mod inode_cache;
+pub mod inode_operations;
+pub mod log;
+pub mod memalloc;
+pub mod seq_file;
+pub mod stat;
+pub mod super_block;
+pub mod time;
+pub mod virtio;
+pub mod virtqueue;
+pub mod walk;
+pub mod workqueue;

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Superblocks.
+//!
+//! C header: [`include/linux/fs/super_types.h`](srctree/include/linux/fs/super_types.h)
+
+use crate::{
+    bindings, dentry,
+    dentry::Dentry,
+    fs::{FileSystem, Registration},
+    fs_context::FsContext,
+    inode::{Inode, LentInode},
+    inode_cache::InodeCache,
+    seq_file::SeqFile,
+};
+use core::{marker::PhantomData, ops::Deref, ptr};
+use kernel::{
+    error::{from_result, to_result},
+    prelude::*,
+    sync::{
+        aref::ARef,
+        rcu::synchronize_rcu,
+        {Arc, ArcBorrow},
+    },
+    types::Opaque,
+};
+
+/// A superblock of the file system `T`.
+///
+/// # Invariants
+///
+/// It is valid, and its `s_fs_info` is an `Arc<T::Super>` (from `into_raw`) that lives as long as
+/// the superblock can be reached.
+#[repr(transparent)]
+pub struct SuperBlock<T: FileSystem>(Opaque<bindings::super_block>, PhantomData<T>);
+
+// SAFETY: Superblocks are used from any thread; the data is `Sync`.
+unsafe impl<T: FileSystem> Sync for SuperBlock<T> {}
+
+impl<T: FileSystem> SuperBlock<T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `sb` is a superblock of `T` that `sget_fc` has made visible, and it is valid during `'a`.
+    pub(crate) unsafe fn from_raw<'a>(sb: *mut bindings::super_block) -> &'a Self {
+        // INVARIANT: `sget_fc` set `s_fs_info`; `kill_sb` drops it when nobody reaches it.
+        // SAFETY: `Self` is transparent over `struct super_block`.
+        unsafe { &*sb.cast() }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut bindings::super_block {
+        self.0.get()
+    }
+
+    /// The file system's data.
+    pub fn data(&self) -> &T::Super {
+        // SAFETY: By the type invariant.
+        unsafe { &*(*self.as_ptr()).s_fs_info.cast::<T::Super>() }
+    }
+
+    /// A reference to the file system's data.
+    pub fn data_arc(&self) -> Arc<T::Super> {
+        // SAFETY: By the type invariant.
+        unsafe { ArcBorrow::from_raw((*self.as_ptr()).s_fs_info.cast::<T::Super>()) }.into()
+    }
+
+    /// The device number, in the kernel's encoding.
+    pub fn dev(&self) -> u32 {
+        // SAFETY: By the type invariant; set by `sget_fc` once and for all.
+        unsafe { (*self.as_ptr()).s_dev }
+    }
+
+    /// Whether the superblock is read-only (`SB_RDONLY`).
+    pub fn is_readonly(&self) -> bool {
+        // SAFETY: By the type invariant. A racing remount may change the word.
+        unsafe {
+            ptr::read_volatile(&raw const (*self.as_ptr()).s_flags) & bindings::SB_RDONLY != 0
+        }
+    }
+}
+
+/// A superblock that is being filled, with its data, but without a root.
+///
+/// # Invariants
+///
+/// The caller of the hook holds `s_umount` exclusively, and nobody uses the superblock yet.
+pub struct NewSuper<'a, T: FileSystem>(&'a SuperBlock<T>);
+
+/// A superblock with a root.
+///
+/// # Invariants
+///
+/// `s_root` is set.
+pub struct FilledSuper<'a, T: FileSystem>(PhantomData<(&'a SuperBlock<T>, T)>);
+
+impl<T: FileSystem> Deref for NewSuper<'_, T> {
+    type Target = SuperBlock<T>;
+
+    fn deref(&self) -> &SuperBlock<T> {
+        self.0
+    }
+}
+
+impl<'a, T: FileSystem> NewSuper<'a, T> {
+    /// Sets the magic number that `statfs(2)` shows.
+    pub fn set_magic(&mut self, magic: usize) {
+        // SAFETY: Exclusive, by the type invariant; so it is below.
+        unsafe { (*self.as_ptr()).s_magic = magic };
+    }
+
+    /// Sets the granularity of time stamps, in nanoseconds; 1 unless set.
+    pub fn set_time_gran(&mut self, nsec: u32) {
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_time_gran = nsec };
+    }
+
+    /// Sets the largest size of a file, in bytes; all the page cache can hold unless set.
+    pub fn set_maxbytes(&mut self, bytes: i64) {
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_maxbytes = bytes };
+    }
+
+    /// Makes the superblock read-only.
+    pub fn set_readonly(&mut self) {
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_flags |= bindings::SB_RDONLY };
+    }
+
+    /// Says that `sync(2)` cannot guarantee persistence (`SB_I_NO_DATA_INTEGRITY`).
+    pub fn set_no_data_integrity(&mut self) {
+        // CAST: Lossless, `unsigned long` has at least 32 bits.
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_iflags |= bindings::SB_I_NO_DATA_INTEGRITY as c_ulong };
+    }
+
+    /// Gives the superblock a backing device of its own: `ra_pages` bounds readahead, `io_pages` is
+    /// the preferred size of a read; both in pages.
+    ///
+    /// To be called once; `EBUSY` if it was.
+    pub fn setup_bdi(&mut self, ra_pages: usize, io_pages: usize) -> Result {
+        let sb = self.as_ptr();
+        // SAFETY: As in `set_magic`.
+        if unsafe { (*sb).s_iflags } & bindings::SB_I_PERSB_BDI as c_ulong != 0 {
+            return Err(EBUSY);
+        }
+        let dev = self.dev();
+        // CAST: Constants of C; the format is only read.
+        let (major, minor) = (
+            dev >> bindings::MINORBITS,
+            dev & ((1 << bindings::MINORBITS) - 1),
+        );
+        // SAFETY: The arguments are those the format names. On success `s_bdi` is the new device.
+        unsafe {
+            to_result(bindings::super_setup_bdi_name(
+                sb,
+                c"%u:%u-%s".as_char_ptr().cast_mut(),
+                major,
+                minor,
+                T::NAME.as_char_ptr(),
+            ))?;
+            (*(*sb).s_bdi).ra_pages = ra_pages;
+            (*(*sb).s_bdi).io_pages = io_pages;
+        }
+        Ok(())
+    }
+
+    /// Sets the root, a directory of this superblock.
+    ///
+    /// Fails with `EINVAL` if it is something else, and with `ENOMEM`.
+    pub fn with_root(self, root: ARef<Inode<T>>) -> Result<FilledSuper<'a, T>> {
+        // An inode of another superblock, or one that is not a directory, would be trusted blindly.
+        if !ptr::eq(root.super_block(), self.0) || !root.is_dir() {
+            return Err(EINVAL);
+        }
+        // SAFETY: The inode is initialised. The call consumes the reference, even if it fails.
+        let root = unsafe { bindings::d_make_root(ARef::into_raw(root).as_ptr().cast()) };
+        if root.is_null() {
+            return Err(ENOMEM);
+        }
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_root = root };
+        // INVARIANT: Just set.
+        Ok(FilledSuper(PhantomData))
+    }
+}
+
+/// Makes a new superblock ready, with the help of the file system.
+///
+/// # Safety
+///
+/// `sb` is new: `sget_fc` returned it, with its data, locked and without a root.
+pub(crate) unsafe fn fill<T: FileSystem>(
+    sb: *mut bindings::super_block,
+    fc: &FsContext<'_, T>,
+    context: &mut T::Context,
+) -> Result {
+    // SAFETY: By the safety requirements nobody else uses `sb`; the tables are static.
+    unsafe {
+        (*sb).s_op = &Table::<T>::OPERATIONS;
+        (*sb).s_time_gran = 1;
+        (*sb).s_maxbytes = bindings::MAX_LFS_FILESIZE;
+        (*sb).s_blocksize = kernel::page::PAGE_SIZE;
+        // CAST: A small constant.
+        (*sb).s_blocksize_bits = bindings::PAGE_SHIFT as u8;
+        bindings::set_default_d_op(sb, dentry::operations::<T>());
+    }
+    // INVARIANT: By the safety requirements.
+    // SAFETY: As above.
+    let new = NewSuper(unsafe { SuperBlock::from_raw(sb) });
+    let _filled = T::fill_super(new, fc, context)?;
+    // SAFETY: As above.
+    unsafe { (*sb).s_flags |= bindings::SB_ACTIVE };
+    Ok(())
+}
+
+/// Kills a superblock.
+///
+/// # Safety
+///
+/// Called by the VFS with a superblock of `T` at its last active reference.
+pub(crate) unsafe extern "C" fn kill_sb<T: FileSystem>(sb: *mut bindings::super_block) {
+    // SAFETY: `sget_fc` set an `Arc` from `into_raw`. It is used only after `sget_fc` can no longer
+    // look at the superblock.
+    let data = unsafe { Arc::<T::Super>::from_raw((*sb).s_fs_info.cast()) };
+    T::shutdown_super(&data);
+    // SAFETY: The superblock is anonymous: `set_anon_super_fc` gave it its device.
+    unsafe { bindings::kill_anon_super(sb) };
+    T::kill_super(&data);
+    // RCU walks that began before the unmount may be in a hook, and in this module's code.
+    synchronize_rcu();
+    drop(data);
+}
+
+/// The hooks of superblocks of the type `T`.
+struct Table<T>(PhantomData<T>);
+
+impl<T: FileSystem> Table<T> {
+    const OPERATIONS: bindings::super_operations = bindings::super_operations {
+        alloc_inode: Some(alloc_inode::<T>),
+        free_inode: Some(free_inode::<T>),
+        drop_inode: if T::JUST_DROP {
+            Some(bindings::inode_just_drop)
+        } else {
+            None
+        },
+        evict_inode: Some(evict_inode::<T>),
+        statfs: Some(statfs::<T>),
+        umount_begin: Some(umount_begin::<T>),
+        show_options: Some(show_options::<T>),
+        ..pin_init::zeroed()
+    };
+}
+
+/// Allocates an inode.
+///
+/// # Safety
+///
+/// Called by the VFS with a superblock of `T`.
+unsafe extern "C" fn alloc_inode<T: FileSystem>(
+    sb: *mut bindings::super_block,
+) -> *mut bindings::inode {
+    // SAFETY: The type of the superblock is that of a registration, which it keeps.
+    unsafe { Registration::<T>::from_type((*sb).s_type).cache().alloc(sb) }
+}
+
+/// Frees an inode, in softirq context.
+///
+/// # Safety
+///
+/// Called by the VFS after a grace period, with an inode of `T` that nobody knows.
+unsafe extern "C" fn free_inode<T: FileSystem>(inode: *mut bindings::inode) {
+    // SAFETY: All inodes of `T` come from `alloc_inode`.
+    unsafe { InodeCache::<T>::free(inode) };
+}
+
+/// Evicts an inode.
+///
+/// # Safety
+///
+/// Called by the VFS with an inode of `T` nobody references.
+unsafe extern "C" fn evict_inode<T: FileSystem>(inode: *mut bindings::inode) {
+    // SAFETY: By the safety requirements; this is what the hook has to begin with.
+    unsafe {
+        bindings::truncate_inode_pages_final(&raw mut (*inode).i_data);
+        bindings::clear_inode(inode);
+    }
+    // SAFETY: The slot lives on until `free_inode`.
+    T::evict_inode(unsafe { LentInode::from_raw(inode) });
+}
+
+/// Answers `statfs(2)`.
+///
+/// # Safety
+///
+/// Called by the VFS with a dentry of `T` and a zeroed buffer.
+unsafe extern "C" fn statfs<T: FileSystem>(
+    dentry: *mut bindings::dentry,
+    buf: *mut kernel::bindings::kstatfs,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: The VFS holds a reference to the dentry.
+        let stat = T::statfs(unsafe { Dentry::from_raw(dentry) })?;
+        // SAFETY: By the safety requirements. The kernel crate knows the type by name only.
+        let buf = unsafe { &mut *buf.cast::<bindings::kstatfs>() };
+        stat.fill(buf);
+        // SAFETY: The superblock of a dentry is valid.
+        unsafe {
+            // CAST: The same bits.
+            buf.f_type = (*(*dentry).d_sb).s_magic as c_long;
+            buf.f_fsid = bindings::dev_to_fsid((*(*dentry).d_sb).s_dev);
+        }
+        Ok(0)
+    })
+}
+
+/// Begins a forced unmount.
+///
+/// # Safety
+///
+/// Called by the VFS with a mounted superblock of `T`.
+unsafe extern "C" fn umount_begin<T: FileSystem>(sb: *mut bindings::super_block) {
+    // SAFETY: By the safety requirements.
+    T::umount_begin(unsafe { SuperBlock::from_raw(sb) });
+}
+
+/// Shows the mount options.
+///
+/// # Safety
+///
+/// Called by the VFS with a `seq_file` of this thread and the root of a mounted superblock of `T`.
+unsafe extern "C" fn show_options<T: FileSystem>(
+    m: *mut bindings::seq_file,
+    root: *mut bindings::dentry,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the mount holds a reference to its root.
+        unsafe { T::show_options(Dentry::from_raw(root), SeqFile::from_raw(m)) }?;
+        Ok(0)
+    })
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Typed operations: which body, name and reply each has, at one place.
+//!
+//! A request on the wire is `InHeader`, the fixed body, and at most one NUL-terminated name. A reply
+//! is `OutHeader`, the fixed part, and a variable tail, which the client receives in memory of its
+//! own.
+
+mod handle;
+mod node;
+mod session;
+
+pub use handle::*;
+pub use node::*;
+pub use session::*;
+
+use crate::{
+    attr::AttrFault,
+    forget,
+    reply::{self, Errno, ReplyError},
+    wire::{ForgetIn, ForgetOne, InHeader, Opcode, OutHeader},
+};
+use core::{fmt, mem::size_of};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyFault {
+    /// With its head or its length.
+    Reply(reply::Fault),
+    /// With attributes or a node.
+    Attr(AttrFault),
+    /// A link that points nowhere.
+    EmptyLink,
+}
+
+impl fmt::Display for ReplyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reply(fault) => fault.fmt(f),
+            Self::Attr(fault) => fault.fmt(f),
+            Self::EmptyLink => f.write_str("link with an empty target"),
+        }
+    }
+}
+
+/// Why there is no answer in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The server says so.
+    Server(Errno),
+    /// The reply is not valid.
+    Fault(ReplyFault),
+}
+
+impl From<ReplyError> for Refusal {
+    fn from(error: ReplyError) -> Self {
+        match error {
+            ReplyError::Server(errno) => Self::Server(errno),
+            ReplyError::Bad(fault) => Self::Fault(ReplyFault::Reply(fault)),
+        }
+    }
+}
+
+/// Who asks: what the header of a request says beside the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Number of the request, never 0.
+    pub unique: u64,
+    /// File-system user id of the caller, in the connection's user namespace.
+    pub uid: u32,
+    /// File-system group id of the caller, in the connection's user namespace.
+    pub gid: u32,
+    /// The calling task, in the connection's process-id namespace.
+    pub pid: u32,
+}
+
+/// What a successful answer did to the server's state, which the client must undo when nobody takes
+/// the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// Nothing.
+    Nothing,
+    /// The node was looked up once: FORGET it.
+    Forget(u64),
+    /// A file handle was opened: RELEASE it.
+    Release(u64),
+    /// A directory handle was opened: RELEASEDIR it.
+    Releasedir(u64),
+    /// The nodes of the READDIRPLUS entries in the tail were looked up once each.
+    ForgetEntries,
+}
+
+/// An operation that a server may lack: ENOSYS is remembered, and not asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Optional {
+    /// STATX; GETATTR stands in.
+    Statx = 1 << 0,
+    /// ACCESS; everything is granted.
+    Access = 1 << 1,
+    /// OPEN; files need no handle.
+    Open = 1 << 2,
+    /// OPENDIR; directories need no handle.
+    Opendir = 1 << 3,
+    /// FSYNC; there is nothing to do.
+    Fsync = 1 << 4,
+    /// FSYNCDIR; there is nothing to do.
+    Fsyncdir = 1 << 5,
+    /// READDIRPLUS; READDIR stands in.
+    Readdirplus = 1 << 6,
+}
+
+/// One request and its reply.
+pub trait Operation {
+    /// The operation's number.
+    const OPCODE: Opcode;
+    /// Remembers ENOSYS under this.
+    const OPTIONAL: Option<Optional> = None;
+    /// The fixed body of the request, `()` for none.
+    type In: IntoBytes + Immutable;
+    /// The fixed part of the reply, `()` for none.
+    type Out: FromBytes;
+    /// What a valid reply means.
+    type Reply;
+
+    /// The node it is about.
+    fn nodeid(&self) -> u64;
+
+    /// The fixed body.
+    fn body(&self) -> Self::In;
+
+    /// The name that follows the body.
+    fn name(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Validates the fixed part of a reply with `tail` bytes behind it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    fn reply(&self, out: Self::Out, tail: usize) -> Result<Self::Reply, ReplyFault>;
+
+    /// What the answer with the fixed part `out` did to the server.
+    fn undo(_out: &[u8]) -> Undo {
+        Undo::Nothing
+    }
+}
+
+/// Length of the whole request in bytes.
+#[inline]
+pub fn encoded_len<O: Operation>(operation: &O) -> usize {
+    let name = operation.name().map_or(0, |name| name.len().saturating_add(1));
+    size_of::<InHeader>().saturating_add(size_of::<O::In>()).saturating_add(name)
+}
+
+/// Header and fixed part of a reply, in bytes.
+#[inline]
+pub const fn fixed_reply_len<O: Operation>() -> usize {
+    size_of::<OutHeader>().saturating_add(size_of::<O::Out>())
+}
+
+/// Writes a request into `buffer`, which is zeroed and exactly [`encoded_len`] bytes long.
+///
+/// `None` if it is not that long.
+#[inline]
+pub fn encode<O: Operation>(operation: &O, caller: &Caller, buffer: &mut [u8]) -> Option<()> {
+    let len = u32::try_from(buffer.len()).ok()?;
+    let header = InHeader {
+        len,
+        opcode: O::OPCODE as u32,
+        unique: caller.unique,
+        nodeid: operation.nodeid(),
+        uid: caller.uid,
+        gid: caller.gid,
+        pid: caller.pid,
+        total_extlen: 0,
+        padding: 0,
+    };
+    header.write_to_prefix(buffer).ok()?;
+    let rest = buffer.get_mut(size_of::<InHeader>()..)?;
+    operation.body().write_to_prefix(rest).ok()?;
+    let rest = rest.get_mut(size_of::<O::In>()..)?;
+    match operation.name() {
+        None => rest.is_empty().then_some(()),
+        Some(name) => {
+            let (end, text) = rest.split_last_mut()?;
+            *end = 0;
+            (text.len() == name.len()).then(|| text.copy_from_slice(name))
+        }
+    }
+}
+
+/// Length of a request's header in bytes.
+pub const HEADER: usize = size_of::<InHeader>();
+
+/// Writes one FORGET, or one BATCH_FORGET of as many `nodes` as fit, into `buffer`.
+///
+/// Returns the message's length in bytes and the number of nodes in it.
+pub fn encode_forgets(
+    nodes: &[ForgetOne],
+    minor: u32,
+    unique: u64,
+    buffer: &mut [u8],
+) -> (usize, usize) {
+    let opcode = forget::opcode(minor, nodes.len());
+    let (first, rest) = match (nodes.first(), buffer.get_mut(HEADER..)) {
+        (Some(first), Some(rest)) => (first, rest),
+        _ => return (0, 0),
+    };
+    let (body, count) = match opcode {
+        Opcode::BatchForget => encode_batch(nodes, rest),
+        _ => {
+            let body = ForgetIn { nlookup: first.nlookup };
+            match body.write_to_prefix(rest) {
+                Ok(()) => (size_of::<ForgetIn>(), 1),
+                Err(_) => (0, 0),
+            }
+        }
+    };
+    let len = HEADER.saturating_add(body);
+    let header = InHeader {
+        len: u32::try_from(len).unwrap_or(0),
+        opcode: opcode as u32,
+        unique,
+        nodeid: if opcode == Opcode::Forget { first.nodeid } else { 0 },
+        ..InHeader::default()
+    };
+    match header.write_to_prefix(buffer) {
+        Ok(()) if count > 0 => (len, count),
+        _ => (0, 0),
+    }
+}
+
+/// The body of a BATCH_FORGET: its length, and the number of nodes in it.
+fn encode_batch(nodes: &[ForgetOne], room: &mut [u8]) -> (usize, usize) {
+    let Some(mut batch) = forget::Batch::new(room) else { return (0, 0) };
+    for node in nodes {
+        if batch.push(*node).is_err() {
+            break;
+        }
+    }
+    let count = usize::try_from(batch.count()).unwrap_or(0);
+    (batch.finish(), count)
+}
+
+/// Reads the fixed part of a checked reply, and judges it.
+///
+/// # Errors
+///
+/// What is wrong with it.
+#[inline]
+pub fn decode<O: Operation>(
+    operation: &O,
+    fixed: &[u8],
+    tail: usize,
+) -> Result<O::Reply, Refusal> {
+    let short = reply::Fault::Short { used: fixed.len(), want: size_of::<O::Out>() };
+    let (out, _) = O::Out::read_from_prefix(fixed)
+        .map_err(|_| Refusal::Fault(ReplyFault::Reply(short)))?;
+    operation.reply(out, tail).map_err(Refusal::Fault)
+}

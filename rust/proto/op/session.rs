@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Beginning and end of a connection.
+
+use super::{Operation, ReplyFault};
+use crate::wire::{InitIn, Opcode};
+
+/// INIT: its reply has several lengths and is read as a tail, see
+/// [`Negotiated::from_reply`](crate::init::Negotiated::from_reply).
+#[derive(Clone, Copy, Debug)]
+pub struct Init {
+    /// What the client offers.
+    pub offer: InitIn,
+}
+
+impl Operation for Init {
+    const OPCODE: Opcode = Opcode::Init;
+    type In = InitIn;
+    type Out = ();
+    /// Length of the reply's body.
+    type Reply = usize;
+
+    fn nodeid(&self) -> u64 {
+        0
+    }
+
+    fn body(&self) -> InitIn {
+        self.offer
+    }
+
+    fn reply(&self, (): (), tail: usize) -> Result<usize, ReplyFault> {
+        Ok(tail)
+    }
+}
+
+/// DESTROY: the server may forget everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Destroy;
+
+impl Operation for Destroy {
+    const OPCODE: Opcode = Opcode::Destroy;
+    type In = ();
+    type Out = ();
+    type Reply = ();
+
+    fn nodeid(&self) -> u64 {
+        0
+    }
+
+    fn body(&self) {}
+
+    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
+        Ok(())
+    }
+}

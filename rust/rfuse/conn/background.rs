@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Background requests: nobody waits for them, and only so many are with the server at a time.
+
+use super::{
+    request::{Completion, OwnedRequest, Payload, Request, Role},
+    Connection,
+};
+use kernel::{
+    new_condvar, new_spinlock,
+    prelude::*,
+    sync::{CondVar, SpinLock},
+};
+use rfuse_kapi::{handoff::Chain, handoff::Gfp, memalloc::MemallocNofs};
+use rfuse_proto::op::Operation;
+
+/// What the lock of [`Background`] protects.
+struct Queue {
+    /// Waits for its turn.
+    waiting: Chain<Request>,
+    /// How many wait.
+    queued: usize,
+    /// How many are the transport's.
+    active: usize,
+}
+
+/// The background requests of a connection.
+#[pin_data]
+pub(crate) struct Background {
+    #[pin]
+    queue: SpinLock<Queue>,
+    #[pin]
+    idle: CondVar,
+}
+
+impl Background {
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            queue <- new_spinlock!(Queue { waiting: Chain::new(), queued: 0, active: 0 }),
+            idle <- new_condvar!(),
+        })
+    }
+}
+
+impl Connection {
+    /// Sends a request that nobody waits for. `completion` hears of its end, in process context.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` with [`Gfp::Kernel`]: `completion` was dropped unheard.
+    pub(crate) fn send_background<O: Operation>(
+        &self,
+        operation: &O,
+        payload: Payload,
+        completion: Option<KBox<dyn Completion>>,
+        gfp: Gfp,
+    ) -> Result {
+        let role = Role::Background { completion };
+        let mut request = self.engine.requests.alloc(Request::new(role, payload), gfp)?;
+        request.encode(operation, &self.caller())?;
+        self.background.queue.lock().push(request);
+        self.run_background();
+        Ok(())
+    }
+
+    /// Whether so much is under way that work which can be left out should be.
+    pub(crate) fn is_congested(&self) -> bool {
+        let threshold = self.negotiated().map_or(1, |it| usize::from(it.congestion_threshold));
+        let queue = self.background.queue.lock();
+        queue.active.saturating_add(queue.queued) >= threshold
+    }
+
+    /// Gives up a file handle of the server's. Does not fail.
+    pub(crate) fn release<O: Operation>(&self, operation: &O) {
+        let _nofs = MemallocNofs::save();
+        // Cannot fail: the allocation does not, and the request has no name.
+        let _ = self.send_background(operation, Payload::None, None, Gfp::NofsNofail);
+    }
+
+    /// Waits until no background request is left, or a signal is pending. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR`.
+    pub(crate) fn wait_background(&self) -> Result {
+        let mut queue = self.background.queue.lock();
+        while queue.active > 0 || queue.queued > 0 {
+            if self.background.idle.wait_interruptible(&mut queue) {
+                return Err(EINTR);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what may be sent; after an abort, ends it.
+    pub(super) fn run_background(&self) {
+        let limit = self.negotiated().map_or(1, |it| usize::from(it.max_background));
+        loop {
+            let mut failed = Chain::new();
+            let mut ready = self.background.queue.lock().take(limit);
+            if self.is_aborted() {
+                failed.append(&mut ready);
+            }
+            self.transport.submit_all(&mut ready, &mut failed);
+            if failed.is_empty() {
+                return;
+            }
+            failed.for_each(|request| self.end_background(request));
+        }
+    }
+
+    /// The result of a background request.
+    fn outcome(&self, request: &OwnedRequest) -> Result<usize> {
+        if !request.was_answered() {
+            return Err(self.lost(request));
+        }
+        request.check().map(|(_, tail)| tail).map_err(|error| {
+            self.refused(request.opcode(), None, error.into())
+        })
+    }
+
+    /// Tells whoever cares about the end of a background request.
+    fn end_background(&self, mut request: OwnedRequest) {
+        let result = self.outcome(&request);
+        let payload = request.take_payload();
+        if let Role::Background { completion } = request.role() {
+            if let Some(completion) = completion.take() {
+                completion.complete(self, payload, result);
+            }
+        }
+        drop(request);
+        self.background.queue.lock().finished();
+        self.background.idle.notify_all();
+    }
+
+    /// Requests that came back from the transport without a waiter. Process context.
+    pub(crate) fn completed(&self, requests: Chain<Request>) {
+        for mut request in requests {
+            match request.role() {
+                Role::Background { .. } => self.end_background(request),
+                Role::Call { .. } => self.undo(&mut request),
+                Role::Forget => self.forget_sent(request),
+            }
+        }
+        self.run_background();
+    }
+}
+
+impl Queue {
+    fn push(&mut self, request: OwnedRequest) {
+        self.waiting.push_back(request);
+        self.queued = self.queued.saturating_add(1);
+    }
+
+    /// Takes as many as may be active beside those that are.
+    fn take(&mut self, limit: usize) -> Chain<Request> {
+        let mut ready = Chain::new();
+        while self.active < limit {
+            let Some(request) = self.waiting.pop_front() else { break };
+            self.queued = self.queued.saturating_sub(1);
+            self.active = self.active.saturating_add(1);
+            ready.push_back(request);
+        }
+        ready
+    }
+
+    fn finished(&mut self) {
+        self.active = self.active.saturating_sub(1);
+    }
+}
+

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Synchronous requests: send, wait, validate.
+
+use super::{
+    request::{OwnedRequest, Payload, Request, Role},
+    Connection, Phase,
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{Atomic, Relaxed},
+};
+use rfuse_kapi::handoff::{Gfp, Waiter};
+use rfuse_proto::{
+    op::{self, Operation, Optional, Refusal, Undo},
+    state::{Action, Event, State},
+    wire::Opcode,
+};
+
+impl Connection {
+    /// Asks the server and waits for the answer. May sleep; only a fatal signal ends the wait early.
+    ///
+    /// # Errors
+    ///
+    /// What the server says; `EIO` for an answer that is not valid; `EINTR` when killed;
+    /// `ECONNABORTED` and `ENOTCONN` when the server is cut off or gone; `ENOMEM`.
+    pub(crate) fn call<O: Operation>(&self, operation: O) -> Result<O::Reply> {
+        self.call_with(operation, Payload::None).map(|(reply, _)| reply)
+    }
+
+    /// As [`Self::call`]; the variable part of the answer goes to `payload`.
+    pub(crate) fn call_with<O: Operation>(
+        &self,
+        operation: O,
+        payload: Payload,
+    ) -> Result<(O::Reply, Payload)> {
+        let mut request = self.ask(&operation, payload)?;
+        let answer = request
+            .check()
+            .map_err(Refusal::from)
+            .and_then(|(fixed, tail)| op::decode(&operation, fixed, tail));
+        match answer {
+            Ok(reply) => Ok((reply, request.take_payload())),
+            Err(error) => Err(self.refused(Some(O::OPCODE), O::OPTIONAL, error)),
+        }
+    }
+
+    /// Sends a request and waits until it is answered.
+    pub(super) fn ask<O: Operation>(&self, operation: &O, payload: Payload) -> Result<OwnedRequest> {
+        if self.is_aborted() {
+            return Err(ECONNABORTED);
+        }
+        let role = Role::Call { undo: O::undo };
+        let mut request =
+            self.engine.requests.alloc(Request::new(role, payload), Gfp::Kernel)?;
+        request.encode(operation, &self.caller())?;
+        let (request, waiter) = request.lend().map_err(|_| EBUSY)?;
+        if let Err(request) = self.transport.submit(request) {
+            // The waiter has it at once; nobody else was told.
+            drop(request);
+        }
+        let request = match waiter.wait_killable() {
+            Ok(request) => request,
+            Err(waiter) => self.killed(waiter)?,
+        };
+        match request.was_answered() {
+            true => Ok(request),
+            false => Err(self.lost(&request)),
+        }
+    }
+
+    /// A fatal signal came. A request that was not sent is taken back; one that was is left to the
+    /// transport, unless its answer comes right now.
+    fn killed(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
+        let unsent = self.transport.take_back(&waiter);
+        let state = match unsent {
+            Some(_) => State::Queued,
+            None => State::Sent,
+        };
+        match state.step(Event::Kill).1 {
+            Action::Detach => waiter.detach().ok_or(EINTR),
+            _ => {
+                drop(unsent);
+                Err(EINTR)
+            }
+        }
+    }
+
+    /// The error for the caller of an answer that is none.
+    pub(super) fn refused(
+        &self,
+        opcode: Option<Opcode>,
+        optional: Option<Optional>,
+        error: Refusal,
+    ) -> Error {
+        match error {
+            Refusal::Server(errno) => {
+                let error = Error::from_errno(-i32::from(errno.get()));
+                if let (ENOSYS, Some(optional)) = (error, optional) {
+                    set_bits(&self.missing, optional as u32);
+                }
+                error
+            }
+            Refusal::Fault(fault) => {
+                let name = opcode.map_or("FORGET", Opcode::name);
+                rfuse_kapi::log::err_ratelimited(format_args!("bad answer to {name}: {fault}"));
+                EIO
+            }
+        }
+    }
+
+    /// Marks INIT as done.
+    pub(super) fn connected(&self) {
+        let _ = self.phase.cmpxchg(Phase::Connecting as u32, Phase::Connected as u32, Relaxed);
+    }
+
+    /// An answer came for which nobody waits any more: what it did to the server is undone.
+    pub(super) fn undo(&self, request: &mut Request) {
+        let Role::Call { undo } = *request.role() else { return };
+        let Ok((fixed, tail)) = request.check() else { return };
+        let (effect, nodeid) = (undo(fixed), request.nodeid());
+        match effect {
+            Undo::Nothing => {}
+            Undo::Forget(nodeid) => self.forget(nodeid, 1),
+            Undo::Release(fh) => self.release(&op::Release(op::Handle { nodeid, fh, flags: 0 })),
+            Undo::Releasedir(fh) => self.release(&op::Releasedir(op::Handle { nodeid, fh, flags: 0 })),
+            Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
+        }
+    }
+}
+
+/// Sets `bits`; atomics of the kernel crate have no `fetch_or`.
+fn set_bits(word: &Atomic<u32>, bits: u32) {
+    let mut old = word.load(Relaxed);
+    while let Err(now) = word.cmpxchg(old, old | bits, Relaxed) {
+        old = now;
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A connection: typed calls to one server.
+
+pub(crate) mod background;
+mod call;
+pub(crate) mod forget;
+pub(crate) mod request;
+pub(crate) mod session;
+
+use self::{
+    background::Background,
+    forget::Forgets,
+    request::{OwnedRequest, Request},
+};
+use crate::transport::Transport;
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc, SetOnce,
+    },
+};
+use rfuse_kapi::{handoff::Cache, ids, workqueue::Workqueue};
+use rfuse_proto::{
+    flags::InitFlags,
+    init::Negotiated,
+    op::{Caller, Optional},
+};
+
+/// What all connections share.
+pub(crate) struct Engine {
+    /// Where requests come from.
+    pub(crate) requests: Cache<Request>,
+    /// Where everything runs that must sleep.
+    pub(crate) workqueue: Workqueue,
+}
+
+impl Engine {
+    /// Sets it up. May sleep.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            requests: Cache::new(c"rfuse_request")?,
+            workqueue: Workqueue::new(c"rfuse")?,
+        })
+    }
+}
+
+/// Life of a connection; it only ever grows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+enum Phase {
+    /// INIT was not answered yet.
+    Connecting = 0,
+    /// In use.
+    Connected = 1,
+    /// Cut off, by the administrator or because the transport is gone.
+    Aborted = 2,
+}
+
+/// A connection to one server.
+#[pin_data]
+pub(crate) struct Connection {
+    engine: Arc<Engine>,
+    transport: Arc<dyn Transport>,
+    negotiated: SetOnce<Negotiated>,
+    phase: Atomic<u32>,
+    unique: Atomic<u64>,
+    attr_version: Atomic<u64>,
+    /// Bits of [`Optional`] operations that the server lacks.
+    missing: Atomic<u32>,
+    #[pin]
+    background: Background,
+    #[pin]
+    forgets: Forgets,
+}
+
+impl Connection {
+    /// A connection that has not said INIT yet. May sleep.
+    pub(crate) fn new(engine: Arc<Engine>, transport: Arc<dyn Transport>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            try_pin_init!(Self {
+                engine,
+                transport,
+                negotiated: SetOnce::new(),
+                phase: Atomic::new(Phase::Connecting as u32),
+                unique: Atomic::new(0),
+                attr_version: Atomic::new(1),
+                missing: Atomic::new(0),
+                background <- Background::new(),
+                forgets <- Forgets::new(),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    /// What INIT settled; `None` before.
+    pub(crate) fn negotiated(&self) -> Option<&Negotiated> {
+        self.negotiated.as_ref()
+    }
+
+    /// Whether INIT settled on `flag`.
+    pub(crate) fn has(&self, flag: InitFlags) -> bool {
+        self.negotiated().is_some_and(|negotiated| negotiated.flags.contains(flag))
+    }
+
+    /// The longest name that the server takes, in bytes.
+    pub(crate) fn name_max(&self) -> usize {
+        self.negotiated().map_or(0, |negotiated| negotiated.name_max)
+    }
+
+    /// The most pages of one request.
+    pub(crate) fn max_pages(&self) -> usize {
+        self.negotiated().map_or(1, |negotiated| usize::from(negotiated.max_pages))
+    }
+
+    /// Whether the server was found to lack `operation`.
+    pub(crate) fn lacks(&self, operation: Optional) -> bool {
+        self.missing.load(Relaxed) & operation as u32 != 0
+    }
+
+    /// The version of attributes as of now: an answer to a question asked at an earlier version than
+    /// an inode's is stale.
+    pub(crate) fn attr_version(&self) -> u64 {
+        self.attr_version.load(Relaxed)
+    }
+
+    /// Begins a new version of attributes.
+    pub(crate) fn next_attr_version(&self) -> u64 {
+        self.attr_version.fetch_add(1, Relaxed).wrapping_add(1)
+    }
+
+    /// Whether the server was cut off.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.phase.load(Relaxed) == Phase::Aborted as u32
+    }
+
+    /// Cuts the server off: everything in flight ends with an error, and nothing more is sent. May
+    /// sleep.
+    pub(crate) fn abort(&self) {
+        self.phase.store(Phase::Aborted as u32, Relaxed);
+        self.transport.abort();
+        self.run_background();
+    }
+
+    /// The header fields of a request by the current task.
+    fn caller(&self) -> Caller {
+        Caller {
+            unique: self.next_unique(),
+            uid: ids::current_fsuid(),
+            gid: ids::current_fsgid(),
+            pid: ids::current_pid(),
+        }
+    }
+
+    /// Request numbers are even: the lowest bit marks the INTERRUPT for a request.
+    fn next_unique(&self) -> u64 {
+        self.unique.fetch_add(2, Relaxed).wrapping_add(2)
+    }
+
+    /// The error of a request that never got an answer.
+    fn lost(&self, request: &OwnedRequest) -> Error {
+        match request.error() {
+            Some(error) if error != ENODEV => error,
+            _ if self.is_aborted() => ECONNABORTED,
+            _ => ENOTCONN,
+        }
+    }
+}

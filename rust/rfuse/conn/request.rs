@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The request object: one slab object with everything a typical request sends and receives.
+
+use super::Connection;
+use core::mem::size_of;
+use kernel::prelude::*;
+use rfuse_kapi::{
+    folio::LockedFolio,
+    handoff::Owned,
+    virtqueue::{Buffers, Transfer},
+};
+use rfuse_proto::{
+    op::{self, Caller, Operation, Undo},
+    reply,
+    wire::{Opcode, OutHeader},
+};
+
+/// Room for header, fixed body and short names. Names up to `NAME_MAX` fit behind every fixed body
+/// that has one.
+const OUT_INLINE: usize = 320;
+
+/// Room for the reply header and the longest fixed reply (`StatxOut`).
+const REPLY_INLINE: usize = 304;
+
+/// The variable part of a reply, which goes to memory of its own.
+pub(crate) enum Payload {
+    /// The reply has none.
+    None,
+    /// Bytes: a directory listing, a link target.
+    Bytes(KVec<u8>),
+    /// Page-cache folios of adjacent file ranges.
+    Folios(KVec<LockedFolio>),
+}
+
+impl Payload {
+    /// Its capacity, in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Folios(folios) => {
+                folios.iter().fold(0, |sum, folio| folio.size().saturating_add(sum))
+            }
+        }
+    }
+}
+
+/// What happens once a background request is over. Process context, may sleep.
+pub(crate) trait Completion: Send {
+    /// `result` is the number of bytes of `payload` that the server filled.
+    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>);
+}
+
+/// Who cares for the answer.
+pub(crate) enum Role {
+    /// A waiting caller; `undo` says what its answer did to the server, should the caller be gone.
+    Call {
+        /// See [`Operation::undo`].
+        undo: fn(&[u8]) -> Undo,
+    },
+    /// Nobody waits, and it counts against the limit of background requests.
+    Background {
+        /// What to do with the answer.
+        completion: Option<KBox<dyn Completion>>,
+    },
+    /// There is no answer.
+    Forget,
+}
+
+/// A request, from its making to the end of its answer.
+pub(crate) struct Request {
+    out: [u8; OUT_INLINE],
+    out_len: usize,
+    /// All of the out part, where it is too long for `out`.
+    spill: KVec<u8>,
+    reply: [u8; REPLY_INLINE],
+    /// Header and fixed part of the reply; 0 without an answer.
+    reply_len: usize,
+    payload: Payload,
+    unique: u64,
+    opcode: Option<Opcode>,
+    nodeid: u64,
+    /// Whether the server is done with it.
+    answered: bool,
+    /// What the server claims to have written, header included.
+    written: usize,
+    /// Why there is no answer.
+    error: Option<Error>,
+    role: Role,
+}
+
+impl Request {
+    /// An empty request in place, to be encoded into.
+    pub(super) fn new(role: Role, payload: Payload) -> impl Init<Self> {
+        init!(Self {
+            out <- pin_init::init_zeroed(),
+            out_len: 0,
+            spill: KVec::new(),
+            reply <- pin_init::init_zeroed(),
+            reply_len: 0,
+            payload,
+            unique: 0,
+            opcode: None,
+            nodeid: 0,
+            answered: false,
+            written: 0,
+            error: None,
+            role,
+        })
+    }
+
+    /// Writes `operation` into the request. May sleep for a long name.
+    pub(super) fn encode<O: Operation>(&mut self, operation: &O, caller: &Caller) -> Result {
+        let len = op::encoded_len(operation);
+        let buffer = match self.out.get_mut(..len) {
+            Some(inline) => inline,
+            None => {
+                self.spill = KVec::zeroed(len, GFP_KERNEL)?;
+                self.spill.as_mut_slice()
+            }
+        };
+        op::encode(operation, caller, buffer).ok_or(EINVAL)?;
+        self.out_len = len;
+        self.reply_len = op::fixed_reply_len::<O>();
+        self.unique = caller.unique;
+        self.opcode = Some(O::OPCODE);
+        self.nodeid = operation.nodeid();
+        Ok(())
+    }
+
+    /// Makes room for a message of up to `room` bytes, if memory allows. Does not sleep.
+    pub(super) fn widen(&mut self, room: usize) {
+        if let Ok(wide) = KVec::zeroed(room, GFP_NOWAIT) {
+            self.spill = wide;
+        }
+    }
+
+    /// Lets `write` fill the out part with a message that has no answer; it returns the length of
+    /// the message and what it put there. Returns the latter.
+    pub(super) fn fill(&mut self, write: impl FnOnce(&mut [u8]) -> (usize, usize)) -> usize {
+        let buffer = match self.spill.is_empty() {
+            true => self.out.as_mut_slice(),
+            false => self.spill.as_mut_slice(),
+        };
+        let (len, count) = write(buffer);
+        self.out_len = len;
+        count
+    }
+
+    /// The operation; a message without an answer has none.
+    pub(crate) fn opcode(&self) -> Option<Opcode> {
+        self.opcode
+    }
+
+    /// Whether the server is done with it. It is not if the request was lost on the way.
+    pub(crate) fn was_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The node the request is about.
+    pub(crate) fn nodeid(&self) -> u64 {
+        self.nodeid
+    }
+
+    pub(super) fn role(&mut self) -> &mut Role {
+        &mut self.role
+    }
+
+    /// Why the request never got an answer, if so.
+    pub(crate) fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    pub(super) fn take_payload(&mut self) -> Payload {
+        core::mem::replace(&mut self.payload, Payload::None)
+    }
+
+    /// Validates the answer: header, lengths, error number; the result is the reply's fixed part.
+    pub(super) fn check(&self) -> Result<(&[u8], usize), reply::ReplyError> {
+        let fixed = self.reply_len.saturating_sub(size_of::<OutHeader>());
+        let (header, _) = OutHeader::read_from_prefix(&self.reply).unwrap_or_default();
+        let most = self.payload.capacity();
+        let tail = reply::check(&header, self.written, self.unique, fixed, most)?;
+        Ok((self.reply.get(size_of::<OutHeader>()..).unwrap_or(&[]), tail))
+    }
+}
+
+impl Transfer for Request {
+    fn buffers<'a>(&'a mut self, buffers: &mut Buffers<'_, 'a>) -> Result {
+        let out: &[u8] = match self.spill.is_empty() {
+            true => &self.out,
+            false => &self.spill,
+        };
+        buffers.readable(out.get(..self.out_len).ok_or(EINVAL)?)?;
+        buffers.writable(self.reply.get_mut(..self.reply_len).ok_or(EINVAL)?)?;
+        match &mut self.payload {
+            Payload::None => Ok(()),
+            Payload::Bytes(bytes) => buffers.writable(bytes),
+            Payload::Folios(folios) => {
+                folios.iter_mut().try_for_each(|folio| buffers.writable_folio(folio))
+            }
+        }
+    }
+
+    fn written(&mut self, written: usize) {
+        self.answered = true;
+        self.written = written;
+    }
+
+    fn failed(&mut self, error: Error) {
+        self.error = Some(error);
+    }
+}
+
+/// A request in the hands of its current owner.
+pub(crate) type OwnedRequest = Owned<Request>;

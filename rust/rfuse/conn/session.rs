@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Beginning and end of a connection.
+
+use super::{request::Payload, Connection};
+use kernel::{page::PAGE_SIZE, prelude::*, time::Delta};
+use rfuse_proto::{
+    flags::InitFlags,
+    init::{InitFault, Negotiated, Offer},
+    op,
+    wire::InitOut,
+};
+
+/// What the client can do so far.
+const FLAGS: InitFlags = InitFlags::ASYNC_READ
+    .union(InitFlags::AUTO_INVAL_DATA)
+    .union(InitFlags::EXPLICIT_INVAL_DATA)
+    .union(InitFlags::DO_READDIRPLUS)
+    .union(InitFlags::READDIRPLUS_AUTO)
+    .union(InitFlags::PARALLEL_DIROPS)
+    .union(InitFlags::MAX_PAGES)
+    .union(InitFlags::NO_OPEN_SUPPORT)
+    .union(InitFlags::NO_OPENDIR_SUPPORT)
+    .union(InitFlags::INIT_EXT);
+
+/// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.
+const MAX_PAGES: usize = 256;
+
+/// Readahead covers this many of the largest requests, so that several are in flight.
+const READAHEAD_REQUESTS: usize = 4;
+
+/// How often the end of what is in flight is looked for, in milliseconds.
+const DRAIN_STEP: i64 = 1;
+
+/// How long it may take after DESTROY before the device is reset, in steps.
+const DRAIN_STEPS: usize = 500;
+
+/// Why there is no connection.
+pub(crate) enum InitError {
+    /// The server could not be asked, or refused.
+    Call(Error),
+    /// Its answer cannot be used.
+    Fault(InitFault),
+}
+
+impl Connection {
+    /// Says INIT and settles what the answer allows. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection cannot be used.
+    pub(crate) fn init(&self) -> Result<(), InitError> {
+        let offer = self.offer();
+        let room = KVec::zeroed(size_of::<InitOut>(), GFP_KERNEL)
+            .map_err(|error| InitError::Call(error.into()))?;
+        let (len, payload) = self
+            .call_with(op::Init { offer: offer.body() }, Payload::Bytes(room))
+            .map_err(InitError::Call)?;
+        let Payload::Bytes(bytes) = payload else { return Err(InitError::Call(EIO)) };
+        let negotiated = Negotiated::from_reply(bytes.get(..len).unwrap_or(&[]), &offer)
+            .map_err(InitError::Fault)?;
+        self.negotiated.populate(negotiated);
+        self.connected();
+        Ok(())
+    }
+
+    fn offer(&self) -> Offer {
+        let pages = self.transport.max_pages().min(MAX_PAGES);
+        let readahead = pages.saturating_mul(READAHEAD_REQUESTS).saturating_mul(PAGE_SIZE);
+        Offer {
+            flags: FLAGS,
+            max_readahead: u32::try_from(readahead).unwrap_or(u32::MAX),
+            max_pages_limit: u16::try_from(pages).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// Ends background work before the inodes go, which wait for their folios. A server that does
+    /// not answer is cut off when the caller loses patience (a signal). May sleep.
+    pub(crate) fn quiesce(&self) {
+        if self.wait_background().is_err() {
+            self.abort();
+        }
+    }
+
+    /// Says DESTROY and leaves nothing with the server. May sleep.
+    pub(crate) fn close(&self) {
+        if self.negotiated().is_some() && !self.is_aborted() {
+            self.flush_forgets();
+            self.quiesce();
+            // Servers differ in what they answer, if anything: that they are done is enough.
+            let said = self.ask(&op::Destroy, Payload::None);
+            if said.is_ok() && self.drained() {
+                return;
+            }
+        }
+        self.abort();
+    }
+
+    /// Whether what is in flight comes to its end soon.
+    fn drained(&self) -> bool {
+        for _ in 0..DRAIN_STEPS {
+            if self.transport.in_flight() == 0 {
+                return true;
+            }
+            kernel::time::delay::fsleep(Delta::from_millis(DRAIN_STEP));
+        }
+        false
+    }
+}

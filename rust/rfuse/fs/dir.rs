@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Names in directories: lookup and revalidation.
+
+use super::{
+    attr,
+    inode::{self, deadline, expired, Fresh},
+    mount::Fs,
+};
+use kernel::{prelude::*, sync::atomic::Relaxed};
+use rfuse_kapi::{
+    dentry::{Dentry, LentDentry, Looked, Unhashed},
+    ids::MntIdmap,
+    inode::{Inode, LentInode},
+    inode_operations::{InodeOperations, Permission},
+    stat::{KStat, StatFlags},
+    walk::{LookupFlags, Walk},
+};
+use rfuse_proto::{
+    attr::{Lookup, Node, Timeout},
+    op,
+};
+
+/// Operations of directories.
+pub(crate) struct DirInodeOps;
+
+#[vtable]
+impl InodeOperations for DirInodeOps {
+    type Fs = Fs;
+
+    fn lookup<'a>(
+        dir: &Inode<Fs>,
+        dentry: Unhashed<'a, Fs>,
+        _flags: LookupFlags,
+    ) -> Result<Looked<'a, Fs>> {
+        dir.data().check()?;
+        let asked_at = dir.super_data().conn.attr_version();
+        match ask(dir, dentry.name())? {
+            Lookup::Negative(valid) => {
+                dentry.word().store(deadline(valid), Relaxed);
+                dentry.splice(None)
+            }
+            Lookup::Found(node) => {
+                let fresh = fresh(&node, asked_at);
+                let inode = inode::iget(dentry.super_block(), node.nodeid, node.generation, &fresh)
+                    .inspect_err(|_| dir.super_data().conn.forget(node.nodeid, 1))?;
+                dir.data().advise_plus();
+                let looked = dentry.splice(Some(inode))?;
+                looked.dentry().word().store(deadline(node.entry_valid), Relaxed);
+                Ok(looked)
+            }
+        }
+    }
+
+    fn permission(
+        idmap: &MntIdmap,
+        inode: &LentInode<Fs>,
+        mask: Permission,
+        walk: Walk<'_>,
+    ) -> Result {
+        attr::permission(idmap, inode, mask, walk)
+    }
+
+    fn getattr(
+        idmap: &MntIdmap,
+        inode: &Inode<Fs>,
+        request_mask: u32,
+        flags: StatFlags,
+        stat: &mut KStat<'_>,
+    ) -> Result {
+        attr::getattr(idmap, inode, request_mask, flags, stat)
+    }
+}
+
+/// Asks the server for a name. A name that is not there without saying for how long is forgotten at
+/// once.
+fn ask(dir: &Inode<Fs>, name: &[u8]) -> Result<Lookup> {
+    let conn = &dir.super_data().conn;
+    if name.len() > conn.name_max() {
+        return Err(ENAMETOOLONG);
+    }
+    match conn.call(op::Lookup { parent: dir.data().nodeid(), name }) {
+        Err(ENOENT) => Ok(Lookup::Negative(Timeout::ZERO)),
+        other => other,
+    }
+}
+
+/// The attributes that came with a lookup.
+pub(crate) fn fresh(node: &Node, asked_at: u64) -> Fresh<'_> {
+    Fresh { attributes: &node.attributes, valid: node.attr_valid, asked_at }
+}
+
+/// Whether a cached name may be used. In RCU walk it is, or is not known.
+pub(crate) fn revalidate(
+    dir: &LentInode<Fs>,
+    name: &[u8],
+    dentry: &LentDentry<Fs>,
+    walk: Walk<'_>,
+    flags: LookupFlags,
+) -> Result<bool> {
+    let inode = dentry.inode_rcu();
+    if inode.is_some_and(|inode| inode.data().check().is_err()) {
+        return Ok(false);
+    }
+    let must_ask = flags.excl() || flags.reval() || flags.rename_target();
+    if !must_ask && !expired(dentry.word().load(Relaxed)) {
+        if inode.is_some_and(|inode| inode.data().take_from_listing()) {
+            dir.data().advise_plus();
+        }
+        return Ok(true);
+    }
+    if inode.is_none() {
+        return Ok(false);
+    }
+    let Walk::Ref(walk) = walk else { return Err(ECHILD) };
+    ask_again(dir.referenced(walk), name, dentry.referenced(walk))
+}
+
+/// Asks whether a name still stands for the same node.
+fn ask_again(dir: &Inode<Fs>, name: &[u8], dentry: &Dentry<Fs>) -> Result<bool> {
+    let Some(inode) = dentry.inode() else { return Ok(false) };
+    let conn = &dir.super_data().conn;
+    let asked_at = conn.attr_version();
+    let node = match ask(dir, name) {
+        Ok(Lookup::Found(node)) => node,
+        Ok(Lookup::Negative(_)) => return Ok(false),
+        Err(error) if error == ENOMEM || error == EINTR => return Err(error),
+        Err(_) => return Ok(false),
+    };
+    if node.nodeid != inode.data().nodeid() {
+        conn.forget(node.nodeid, 1);
+        return Ok(false);
+    }
+    inode.data().looked_up();
+    if !inode::same_node(inode, node.generation, &node.attributes) {
+        inode::make_bad(inode);
+        return Ok(false);
+    }
+    inode::update(inode, &fresh(&node, asked_at));
+    dentry.word().store(deadline(node.entry_valid), Relaxed);
+    Ok(true)
+}

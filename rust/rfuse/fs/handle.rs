@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Handles: what the server knows an open file or directory by.
+
+use crate::conn::Connection;
+use kernel::{prelude::*, sync::Arc};
+use rfuse_proto::{
+    flags::{FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NONSEEKABLE, FOPEN_STREAM},
+    op,
+    wire::OpenOut,
+};
+use rfuse_kapi::file::OpeningFile;
+
+const O_CREAT: u32 = 0o100;
+const O_EXCL: u32 = 0o200;
+const O_NOCTTY: u32 = 0o400;
+const O_TRUNC: u32 = 0o1000;
+
+/// What kind of node is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandleKind {
+    /// A file: OPEN and RELEASE.
+    File,
+    /// A directory: OPENDIR and RELEASEDIR.
+    Dir,
+}
+
+/// An open file or directory on the server; dropping it gives it up.
+pub(crate) struct Handle {
+    conn: Arc<Connection>,
+    kind: HandleKind,
+    handle: op::Handle,
+    open_flags: u32,
+    /// The server said it needs none; there is nothing to give up.
+    implied: bool,
+}
+
+impl Handle {
+    /// Opens a node. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The server's.
+    pub(crate) fn open(conn: &Arc<Connection>, kind: HandleKind, nodeid: u64, flags: u32) -> Result<Self> {
+        let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+        let (out, implied) = match ask(conn, kind, nodeid, flags) {
+            Ok(out) => (out, false),
+            Err(ENOSYS) => (OpenOut { open_flags: FOPEN_KEEP_CACHE, ..OpenOut::default() }, true),
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            conn: conn.clone(),
+            kind,
+            handle: op::Handle { nodeid, fh: out.fh, flags },
+            open_flags: out.open_flags,
+            implied,
+        })
+    }
+
+    /// The connection it is open on.
+    pub(crate) fn conn(&self) -> &Arc<Connection> {
+        &self.conn
+    }
+
+    /// What READ and READDIR say of `size` bytes from `offset` on.
+    pub(crate) fn range(&self, offset: u64, size: u32) -> op::Range {
+        let op::Handle { nodeid, fh, flags } = self.handle;
+        op::Range { nodeid, fh, offset, size, flags }
+    }
+
+    /// The server's number for it.
+    pub(crate) fn fh(&self) -> u64 {
+        self.handle.fh
+    }
+
+    /// What is cached of the file may be used.
+    pub(crate) fn keeps_cache(&self) -> bool {
+        self.open_flags & FOPEN_KEEP_CACHE != 0
+    }
+
+    /// Reads must not use the page cache.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.open_flags & FOPEN_DIRECT_IO != 0
+    }
+
+    /// Tells the VFS of the limits that the server set.
+    pub(crate) fn restrict(&self, file: &OpeningFile<'_>) {
+        if self.open_flags & FOPEN_STREAM != 0 {
+            file.set_stream();
+        } else if self.open_flags & FOPEN_NONSEEKABLE != 0 {
+            file.set_nonseekable();
+        }
+    }
+}
+
+/// `ENOSYS` is remembered: then the server is not asked.
+fn ask(conn: &Connection, kind: HandleKind, nodeid: u64, flags: u32) -> Result<OpenOut> {
+    match kind {
+        HandleKind::File if conn.lacks(op::Optional::Open) => Err(ENOSYS),
+        HandleKind::File => conn.call(op::Open { nodeid, flags }),
+        HandleKind::Dir if conn.lacks(op::Optional::Opendir) => Err(ENOSYS),
+        HandleKind::Dir => conn.call(op::Opendir { nodeid, flags }),
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.implied {
+            return;
+        }
+        match self.kind {
+            HandleKind::File => self.conn.release(&op::Release(self.handle)),
+            HandleKind::Dir => self.conn.release(&op::Releasedir(self.handle)),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The file system type and its superblocks.
+
+use super::{
+    attr,
+    inode::{self, Fresh, Node, ROOT_ID},
+    params::{self, Options},
+};
+use crate::{
+    conn::{session::InitError, Connection},
+    transport::virtio::{Devices, VirtioFs},
+    LocalModule,
+};
+use kernel::{page::PAGE_SIZE, prelude::*, seq_file::SeqFile, sync::Arc};
+use rfuse_kapi::{
+    dentry::{Dentry, LentDentry},
+    fs::{FileSystem, FsFlags},
+    fs_context::{FsContext, Parameter, ParameterSpec},
+    inode::LentInode,
+    seq_file::SeqFileExt,
+    stat::StatFs,
+    super_block::{FilledSuper, NewSuper, SuperBlock},
+    virtio::Device,
+    walk::{LookupFlags, Walk},
+};
+use rfuse_proto::op;
+
+/// `FUSE_SUPER_MAGIC`: programs know the protocol by it.
+const MAGIC: usize = 0x6573_5546;
+
+/// The file system type `rfuse`.
+pub(crate) struct Fs;
+
+/// A mounted file system.
+pub(crate) struct Mount {
+    /// The connection to its server.
+    pub(crate) conn: Arc<Connection>,
+    /// What it was mounted with.
+    pub(crate) options: Options,
+    device: Arc<Device<VirtioFs>>,
+}
+
+impl FileSystem for Fs {
+    type OwnerModule = LocalModule;
+    type Shared = Devices;
+    type Context = Options;
+    type Super = Mount;
+    type Inode = Node;
+
+    const NAME: &'static CStr = c"rfuse";
+    const INODE_CACHE: &'static CStr = c"rfuse_inode";
+    /// An inode that nobody uses goes at once: the server keeps a file open for each.
+    const JUST_DROP: bool = true;
+    const FLAGS: FsFlags = FsFlags::NONE;
+    const PARAMETERS: &'static [ParameterSpec] = params::PARAMETERS;
+
+    fn new_inode() -> impl PinInit<Node> {
+        Node::new()
+    }
+
+    fn init_context(_fc: &FsContext<'_, Self>) -> Result<Options> {
+        Ok(Options::default())
+    }
+
+    fn parse_param(
+        fc: &FsContext<'_, Self>,
+        options: &mut Options,
+        parameter: Parameter<'_>,
+    ) -> Result {
+        params::parse(fc, options, &parameter)
+    }
+
+    fn make_super(fc: &FsContext<'_, Self>, options: &mut Options) -> Result<Arc<Mount>> {
+        let Some(tag) = fc.source() else {
+            fc.errorf(fmt!("no tag given: mount -t rfuse TAG DIR"));
+            return Err(EINVAL);
+        };
+        let Some(device) = fc.shared().find(tag.to_bytes()) else {
+            fc.errorf(fmt!("no virtio-fs device with tag \"{tag}\" is bound to rfuse"));
+            return Err(ENODEV);
+        };
+        let conn = Connection::new(device.driver().engine().clone(), device.clone())?;
+        Ok(Arc::new(Mount { conn, options: options.clone(), device }, GFP_KERNEL)?)
+    }
+
+    fn same_super(existing: &Mount, candidate: &Mount) -> bool {
+        Arc::ptr_eq(&existing.device, &candidate.device)
+    }
+
+    fn fill_super<'a>(
+        mut sb: NewSuper<'a, Self>,
+        fc: &FsContext<'_, Self>,
+        _options: &mut Options,
+    ) -> Result<FilledSuper<'a, Self>> {
+        let mount = sb.data_arc();
+        mount.connect(fc)?;
+        let conn = &mount.conn;
+        let negotiated = conn.negotiated().ok_or(EIO)?;
+        sb.set_magic(MAGIC);
+        sb.set_time_gran(negotiated.time_gran);
+        sb.set_readonly();
+        sb.set_no_data_integrity();
+        sb.setup_bdi(negotiated.max_readahead as usize / PAGE_SIZE, conn.max_pages())?;
+        let asked_at = conn.attr_version();
+        let (attributes, valid) = conn.call(op::Getattr { nodeid: ROOT_ID, fh: None })?;
+        if attributes.file_type() != attr::S_IFDIR {
+            fc.errorf(fmt!("what the server shares is not a directory"));
+            return Err(ENOTDIR);
+        }
+        let fresh = Fresh { attributes: &attributes, valid, asked_at };
+        let root = inode::iget(&sb, ROOT_ID, 0, &fresh)?;
+        sb.with_root(root)
+    }
+
+    fn reconfigure(
+        fc: &FsContext<'_, Self>,
+        _options: &mut Options,
+        _sb: &SuperBlock<Self>,
+    ) -> Result {
+        if !fc.is_readonly() {
+            fc.errorf(fmt!("this version mounts read-only"));
+            return Err(EROFS);
+        }
+        Ok(())
+    }
+
+    fn evict_inode(inode: &LentInode<Self>) {
+        let lookups = inode.data().take_lookups();
+        let conn = &inode.super_data().conn;
+        if lookups > 0 && !conn.is_aborted() {
+            conn.forget(inode.data().nodeid(), lookups);
+        }
+    }
+
+    fn statfs(root: &Dentry<Self>) -> Result<StatFs> {
+        let nodeid = root.inode().ok_or(ESTALE)?.data().nodeid();
+        let it = root.super_block().data().conn.call(op::Statfs { nodeid })?;
+        Ok(StatFs {
+            blocks: it.blocks,
+            bfree: it.bfree,
+            bavail: it.bavail,
+            files: it.files,
+            ffree: it.ffree,
+            bsize: it.bsize,
+            frsize: it.frsize,
+            namelen: it.namelen,
+        })
+    }
+
+    fn umount_begin(sb: &SuperBlock<Self>) {
+        sb.data().conn.abort();
+    }
+
+    fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result {
+        if !root.super_block().data().options.default_permissions {
+            m.write(b",nodefault_permissions");
+        }
+        Ok(())
+    }
+
+    fn shutdown_super(mount: &Arc<Mount>) {
+        mount.conn.quiesce();
+    }
+
+    fn kill_super(mount: &Arc<Mount>) {
+        if mount.device.driver().is_attached(&mount.conn) {
+            mount.conn.close();
+            mount.device.driver().detach();
+        }
+    }
+
+    fn d_revalidate(
+        dir: &LentInode<Self>,
+        name: &[u8],
+        dentry: &LentDentry<Self>,
+        walk: Walk<'_>,
+        flags: LookupFlags,
+    ) -> Result<bool> {
+        super::dir::revalidate(dir, name, dentry, walk, flags)
+    }
+}
+
+impl Mount {
+    /// Gets the device going and says INIT.
+    fn connect(&self, fc: &FsContext<'_, Fs>) -> Result {
+        let tag = fc.source().unwrap_or(c"");
+        self.device.driver().attach(&self.conn).inspect_err(|_| {
+            fc.errorf(fmt!("device \"{tag}\" is still in use"));
+        })?;
+        self.device.restart().inspect_err(|error| {
+            fc.errorf(fmt!("device \"{tag}\" does not start: {error:?}"));
+        })?;
+        match self.conn.init() {
+            Ok(()) => Ok(()),
+            Err(InitError::Call(error)) => {
+                fc.errorf(fmt!("the server of \"{tag}\" does not answer INIT: {error:?}"));
+                Err(error)
+            }
+            Err(InitError::Fault(fault)) => {
+                fc.errorf(format_args!("the server cannot be used: {fault}"));
+                Err(EPROTO)
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Filling the page cache: folios are read straight from the server.
+
+use super::{file::RegularFile, handle::Handle, inode::Node, mount::Fs};
+use crate::conn::{
+    request::{Completion, Payload},
+    Connection,
+};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{aref::ARef, Arc},
+};
+use rfuse_kapi::{
+    address_space::{AddressSpaceOperations, FileData, Readahead},
+    folio::LockedFolio,
+    handoff::Gfp,
+    inode::Inode,
+};
+use rfuse_proto::{flags::InitFlags, op};
+
+/// The page cache of regular files.
+pub(crate) struct Pages;
+
+#[vtable]
+impl AddressSpaceOperations for Pages {
+    type Fs = Fs;
+    type FileOps = RegularFile;
+
+    fn read_folio(inode: &Inode<Fs>, file: FileData<'_, Self>, folio: LockedFolio) -> Result {
+        let mut run = Run::new(inode, file);
+        run.add(folio)?;
+        run.send()
+    }
+
+    fn readahead(inode: &Inode<Fs>, file: FileData<'_, Self>, folios: Readahead<'_>) {
+        let conn = &inode.super_data().conn;
+        let mut run = Run::new(inode, file);
+        for folio in folios {
+            // Folios that are not read here stay locked for nobody: dropping them unlocks, and
+            // whoever needs one reads it by itself, and hears of the error.
+            if run.add(folio).is_err() || (run.sent && conn.is_congested()) {
+                return;
+            }
+        }
+        let _ = run.send();
+    }
+}
+
+/// Adjacent folios on their way into one request.
+struct Run<'a> {
+    inode: &'a Inode<Fs>,
+    file: FileData<'a, Pages>,
+    folios: KVec<LockedFolio>,
+    bytes: usize,
+    /// Whether a request went out.
+    sent: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(inode: &'a Inode<Fs>, file: FileData<'a, Pages>) -> Self {
+        Self { inode, file, folios: KVec::new(), bytes: 0, sent: false }
+    }
+
+    /// Adds the folio that follows; what would get too long is sent before.
+    fn add(&mut self, folio: LockedFolio) -> Result {
+        let limit = self.inode.super_data().conn.max_pages().saturating_mul(PAGE_SIZE);
+        if !self.folios.is_empty() && self.bytes.saturating_add(folio.size()) > limit {
+            self.send()?;
+        }
+        self.bytes = self.bytes.saturating_add(folio.size());
+        Ok(self.folios.push(folio, GFP_KERNEL)?)
+    }
+
+    /// Sends what there is. Its folios are unlocked when the answer has come, or on an error.
+    fn send(&mut self) -> Result {
+        let folios = core::mem::replace(&mut self.folios, KVec::new());
+        let size = u32::try_from(core::mem::take(&mut self.bytes))?;
+        let Some(first) = folios.first() else { return Ok(()) };
+        let start = u64::try_from(first.pos())?;
+        let handle = self.file.map(Arc::from);
+        let operation = op::Read(self.range(start, size));
+        let conn = &self.inode.super_data().conn;
+        let completion = KBox::new(
+            PageRead {
+                inode: self.inode.into(),
+                _handle: handle,
+                start,
+                asked_at: conn.attr_version(),
+            },
+            GFP_KERNEL,
+        )?;
+        conn.send_background(&operation, Payload::Folios(folios), Some(completion), Gfp::Kernel)?;
+        self.sent = true;
+        if !conn.has(InitFlags::ASYNC_READ) {
+            // Such a server wants one READ at a time.
+            conn.wait_background()?;
+        }
+        Ok(())
+    }
+
+    fn range(&self, offset: u64, size: u32) -> op::Range {
+        match &self.file {
+            Some(handle) => handle.range(offset, size),
+            None => op::Range {
+                nodeid: self.inode.data().nodeid(),
+                fh: 0,
+                offset,
+                size,
+                flags: 0,
+            },
+        }
+    }
+}
+
+/// A READ into the page cache that is under way.
+struct PageRead {
+    /// Keeps the inode from being evicted, which would wait for the folios.
+    inode: ARef<Inode<Fs>>,
+    /// Keeps RELEASE behind this READ.
+    _handle: Option<Arc<Handle>>,
+    start: u64,
+    asked_at: u64,
+}
+
+impl Completion for PageRead {
+    fn complete(self: KBox<Self>, _conn: &Connection, payload: Payload, result: Result<usize>) {
+        let Payload::Folios(folios) = payload else { return };
+        let Ok(filled) = result else {
+            return folios.into_iter().for_each(|folio| folio.end_read(false));
+        };
+        let asked = folios.iter().fold(0_usize, |sum, folio| sum.saturating_add(folio.size()));
+        if filled < asked {
+            let end = self.start.saturating_add(filled as u64);
+            Node::end_at(self.inode.data(), &self.inode, end, self.asked_at);
+        }
+        let mut left = filled;
+        for folio in folios {
+            let bytes = left.min(folio.size());
+            folio.zero_segment(bytes, folio.size());
+            left = left.saturating_sub(bytes);
+            folio.end_read(true);
+        }
+    }
+}

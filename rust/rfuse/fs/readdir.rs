@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Listing of directories.
+//!
+//! One answer of the server serves several calls: what did not fit in the caller's buffer is kept
+//! with the open directory, for the call that goes on from there.
+
+use super::{
+    dir::fresh,
+    handle::{Handle, HandleKind},
+    inode::{self, deadline},
+    mount::Fs,
+};
+use crate::conn::{request::Payload, Connection};
+use core::ops::ControlFlow;
+use kernel::{
+    new_mutex,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{atomic::Relaxed, Arc, Mutex},
+};
+use rfuse_kapi::{
+    dentry::{d_alloc_parallel, d_lookup, Dentry, Parallel},
+    dir::DirContext,
+    file::{File, FileOperations, OpeningFile, Seek},
+    inode::Inode,
+};
+use rfuse_proto::{
+    attr::{Lookup, Node},
+    dirent::{DirentFault, Dirents, DirentsPlus, Entry, EntryPlus, Lookups},
+    flags::{InitFlags, FSYNC_FDATASYNC},
+    op,
+};
+
+/// Size of the buffer for an answer, in bytes.
+const BUFFER: usize = 8 * PAGE_SIZE;
+
+/// An open directory.
+#[pin_data]
+pub(crate) struct OpenDir {
+    handle: Handle,
+    #[pin]
+    stream: Mutex<Stream>,
+}
+
+/// The answer that is being passed on.
+struct Stream {
+    bytes: KVec<u8>,
+    len: usize,
+    plus: bool,
+    /// Where the next entry lies in `bytes`.
+    next: usize,
+    /// The position in the directory of that entry.
+    position: u64,
+}
+
+/// Operations of open directories.
+pub(crate) struct DirFileOps;
+
+#[vtable]
+impl FileOperations for DirFileOps {
+    type Fs = Fs;
+    type Data = OpenDir;
+
+    const SEEK: Seek = Seek::Generic;
+
+    fn open(inode: &Inode<Fs>, file: &OpeningFile<'_>) -> Result<Arc<OpenDir>> {
+        inode.data().check()?;
+        let conn = &inode.super_data().conn;
+        let handle = Handle::open(conn, HandleKind::Dir, inode.data().nodeid(), file.flags())?;
+        handle.restrict(file);
+        let stream = Stream { bytes: KVec::new(), len: 0, plus: false, next: 0, position: 0 };
+        Arc::pin_init(pin_init!(OpenDir { handle, stream <- new_mutex!(stream) }), GFP_KERNEL)
+    }
+
+    fn release(_inode: &Inode<Fs>, dir: Arc<OpenDir>) {
+        drop(dir);
+    }
+
+    fn iterate_shared(file: &File<'_, Self>, ctx: &mut DirContext<'_>) -> Result {
+        file.inode().data().check()?;
+        let dir = file.data();
+        let mut stream = dir.stream.lock();
+        loop {
+            if !stream.continues(ctx.pos()) {
+                stream.fetch(&dir.handle, file, ctx.pos())?;
+                if stream.len == 0 {
+                    return Ok(());
+                }
+            }
+            if let ControlFlow::Break(end) = stream.pass_on(ctx) {
+                return end;
+            }
+        }
+    }
+
+    fn fsync(file: &File<'_, Self>, _start: i64, _end: i64, datasync: bool) -> Result {
+        let conn = &file.inode().super_data().conn;
+        if conn.lacks(op::Optional::Fsyncdir) {
+            return Ok(());
+        }
+        let answer = conn.call(op::Fsyncdir {
+            nodeid: file.inode().data().nodeid(),
+            fh: file.data().handle.fh(),
+            flags: if datasync { FSYNC_FDATASYNC } else { 0 },
+        });
+        match answer {
+            Err(ENOSYS) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl Stream {
+    /// Whether the answer at hand goes on at `position`. From the start, it never does: a listing
+    /// that begins anew shows what is there now.
+    fn continues(&self, position: i64) -> bool {
+        position != 0 && self.next < self.len && self.position as i64 == position
+    }
+
+    /// Asks for entries from `position` on.
+    fn fetch(&mut self, handle: &Handle, file: &File<'_, DirFileOps>, position: i64) -> Result {
+        let conn = handle.conn();
+        let asked_at = conn.attr_version();
+        let plus = wants_plus(conn, file.inode(), position);
+        let mut bytes = core::mem::replace(&mut self.bytes, KVec::new());
+        self.len = 0;
+        if bytes.is_empty() {
+            bytes = KVec::zeroed(BUFFER, GFP_KERNEL)?;
+        }
+        let range = handle.range(position as u64, u32::try_from(bytes.len())?);
+        let (len, payload) = ask(conn, plus, range, Payload::Bytes(bytes))?;
+        let Payload::Bytes(bytes) = payload else { return Err(EIO) };
+        *self = Self { bytes, len, plus, next: 0, position: position as u64 };
+        if plus {
+            self.link_all(file.dentry(), asked_at);
+        }
+        Ok(())
+    }
+
+    fn filled(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+
+    /// Enters what came with the names into the caches.
+    fn link_all(&self, parent: &Dentry<Fs>, asked_at: u64) {
+        let mut entries = DirentsPlus::new(self.filled());
+        let mut position = 0;
+        while let Some(entry) = entries.next() {
+            let Ok(entry) = entry else {
+                // Those behind the fault were looked up too.
+                let rest = self.filled().get(position..).unwrap_or(&[]);
+                let conn = &parent.super_block().data().conn;
+                return Lookups::new(rest).for_each(|nodeid| conn.forget(nodeid, 1));
+            };
+            link(parent, &entry, asked_at);
+            position = entries.position();
+        }
+    }
+
+    /// Passes entries on. Goes on with the next answer only if this one had none to pass on.
+    fn pass_on(&mut self, ctx: &mut DirContext<'_>) -> ControlFlow<Result> {
+        let start = self.next;
+        while let Some((entry, next)) = self.peek() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(fault) => return ControlFlow::Break(self.refuse(&fault)),
+            };
+            let off = entry.off;
+            if !ctx.emit(entry.name, entry.ino, entry.kind, off as i64) {
+                return ControlFlow::Break(Ok(()));
+            }
+            self.next = next;
+            self.position = off;
+        }
+        // A last entry that was cut off is asked for again.
+        let advanced = self.next > start;
+        self.len = 0;
+        match advanced {
+            true => ControlFlow::Break(Ok(())),
+            false => ControlFlow::Break(Err(EIO)),
+        }
+    }
+
+    /// The next entry, and where the one behind it lies.
+    fn peek(&self) -> Option<(Result<Entry<'_>, DirentFault>, usize)> {
+        if self.plus {
+            let mut entries = DirentsPlus::resume(self.filled(), self.next);
+            let entry = entries.next()?.map(|plus| plus.dirent);
+            return Some((entry, entries.position()));
+        }
+        let mut entries = Dirents::resume(self.filled(), self.next);
+        let entry = entries.next()?;
+        Some((entry, entries.position()))
+    }
+
+    fn refuse(&self, fault: &DirentFault) -> Result {
+        rfuse_kapi::log::err_ratelimited(format_args!("bad directory listing: {fault}"));
+        Err(EIO)
+    }
+}
+
+/// Whether to ask for attributes with the names.
+fn wants_plus(conn: &Connection, inode: &Inode<Fs>, position: i64) -> bool {
+    conn.has(InitFlags::DO_READDIRPLUS)
+        && !conn.lacks(op::Optional::Readdirplus)
+        && (!conn.has(InitFlags::READDIRPLUS_AUTO)
+            || inode.data().take_plus_advice()
+            || position == 0)
+}
+
+/// One READDIR or READDIRPLUS.
+fn ask(conn: &Connection, plus: bool, range: op::Range, room: Payload) -> Result<(usize, Payload)> {
+    match plus {
+        true => conn.call_with(op::Readdirplus(range), room),
+        false => conn.call_with(op::Readdir(range), room),
+    }
+}
+
+/// Enters one name into the caches, or gives its lookup back.
+fn link(parent: &Dentry<Fs>, entry: &EntryPlus<'_>, asked_at: u64) {
+    if entry.dirent.is_dot() || entry.entry.nodeid == 0 {
+        return;
+    }
+    let conn = &parent.super_block().data().conn;
+    let linked = match Lookup::from_entry(&entry.entry) {
+        Ok(Lookup::Found(node)) => link_node(parent, entry.dirent.name, &node, asked_at),
+        _ => Err(EIO),
+    };
+    if linked.is_err() && entry.entry.nodeid != inode::ROOT_ID {
+        conn.forget(entry.entry.nodeid, 1);
+    }
+}
+
+/// # Errors
+///
+/// The lookup was not taken over.
+fn link_node(parent: &Dentry<Fs>, name: &[u8], node: &Node, asked_at: u64) -> Result {
+    if let Some(dentry) = d_lookup(parent, name) {
+        if renew(&dentry, node, asked_at) {
+            return Ok(());
+        }
+        dentry.d_invalidate();
+    }
+    match d_alloc_parallel(parent, name)? {
+        Parallel::Found(dentry) => match renew(&dentry, node, asked_at) {
+            true => Ok(()),
+            false => Err(EAGAIN),
+        },
+        Parallel::InLookup(dentry) => {
+            let sb = parent.super_block();
+            let inode = inode::iget(sb, node.nodeid, node.generation, &fresh(node, asked_at))?;
+            inode.data().mark_from_listing();
+            // From here on the inode has the lookup.
+            if let Ok(dentry) = dentry.splice(Some(inode)) {
+                dentry.word().store(deadline(node.entry_valid), Relaxed);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether the name stands for the node already; then it holds anew.
+fn renew(dentry: &Dentry<Fs>, node: &Node, asked_at: u64) -> bool {
+    let Some(inode) = dentry.inode() else { return false };
+    if inode.data().nodeid() != node.nodeid
+        || inode.data().check().is_err()
+        || !inode::same_node(inode, node.generation, &node.attributes)
+    {
+        return false;
+    }
+    inode.data().looked_up();
+    inode::update(inode, &fresh(node, asked_at));
+    dentry.word().store(deadline(node.entry_valid), Relaxed);
+    true
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Ways to a server.
+
+pub(crate) mod virtio;
+
+use crate::conn::request::{OwnedRequest, Request};
+use kernel::prelude::*;
+use rfuse_kapi::handoff::{Chain, Waiter};
+
+/// A way to a server.
+///
+/// A request that is handed over is the transport's until it is finished ([`OwnedRequest::finish`])
+/// or given back.
+pub(crate) trait Transport: Send + Sync {
+    /// Sends a request, or keeps it until there is room. Does not sleep.
+    ///
+    /// # Errors
+    ///
+    /// A request that cannot be sent is given back; it knows why.
+    fn submit(&self, request: OwnedRequest) -> Result<(), OwnedRequest>;
+
+    /// Sends several requests; those that cannot be sent go to `failed`. Does not sleep.
+    fn submit_all(&self, requests: &mut Chain<Request>, failed: &mut Chain<Request>);
+
+    /// Sends a message without an answer, ahead of requests where the transport can. Does not sleep.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    fn forget(&self, message: OwnedRequest) -> Result<(), OwnedRequest>;
+
+    /// Takes a request back that the server has not got yet. Does not sleep.
+    fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest>;
+
+    /// Cuts the server off: when this returns no request is the server's, and all of them are
+    /// finished without an answer. May sleep.
+    fn abort(&self);
+
+    /// How many requests are the server's, or wait for room.
+    fn in_flight(&self) -> usize;
+
+    /// The most pages that one request may carry.
+    fn max_pages(&self) -> usize;
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The virtio-fs device: one high-priority queue for forgets, and request queues.
+//!
+//! Virtio 1.2, section 5.11.
+
+use super::Transport;
+use crate::{
+    conn::{request::OwnedRequest, request::Request, Connection, Engine},
+    LocalModule,
+};
+use core::str;
+use kernel::{
+    impl_has_work,
+    interrupt::LocalInterruptDisabled,
+    new_condvar, new_mutex, new_work,
+    prelude::*,
+    sync::{new_spinlock_irq, Arc, CondVar, Mutex, SpinLockIrq},
+    workqueue::{Work, WorkItem},
+};
+use rfuse_kapi::{
+    cpu,
+    handoff::{Chain, Waiter},
+    virtio::{Config, Device, Driver},
+    virtqueue::Queue,
+};
+
+/// `VIRTIO_ID_FS`.
+const DEVICE_ID: u32 = 26;
+
+/// Length of `virtio_fs_config::tag`, which need not be terminated.
+const TAG_LEN: usize = 36;
+
+/// The virtqueue of FORGET and BATCH_FORGET.
+const HIPRIO: usize = 0;
+
+/// Descriptors of a request that are not pages: header and fixed body, reply, and some to spare.
+const FIXED_DESCRIPTORS: usize = 4;
+
+/// The names of the request queues, as in `/proc/interrupts`; no more are used.
+const REQUEST_QUEUES: [&CStr; 16] = [
+    c"requests.0", c"requests.1", c"requests.2", c"requests.3", c"requests.4", c"requests.5",
+    c"requests.6", c"requests.7", c"requests.8", c"requests.9", c"requests.10", c"requests.11",
+    c"requests.12", c"requests.13", c"requests.14", c"requests.15",
+];
+
+/// All devices bound to the driver.
+#[pin_data]
+pub(crate) struct Devices {
+    engine: Arc<Engine>,
+    #[pin]
+    list: Mutex<KVec<Arc<Device<VirtioFs>>>>,
+}
+
+impl Devices {
+    /// None yet.
+    pub(crate) fn new(engine: Arc<Engine>) -> Result<Arc<Self>> {
+        Arc::pin_init(pin_init!(Self { engine, list <- new_mutex!(KVec::new()) }), GFP_KERNEL)
+    }
+
+    /// What its connections share.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The device with this tag. May sleep.
+    pub(crate) fn find(&self, tag: &[u8]) -> Option<Arc<Device<VirtioFs>>> {
+        let list = self.list.lock();
+        list.iter().find(|device| device.driver().tag() == tag).cloned()
+    }
+}
+
+/// One virtio-fs device.
+pub(crate) struct VirtioFs {
+    tag: KVec<u8>,
+    queues: KVec<&'static CStr>,
+    completions: Arc<Completions>,
+    devices: Arc<Devices>,
+}
+
+impl VirtioFs {
+    /// The tag, by which it is mounted.
+    pub(crate) fn tag(&self) -> &[u8] {
+        &self.tag
+    }
+
+    /// What its connections share.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        self.devices.engine()
+    }
+
+    /// Makes `connection` the device's, so that answers nobody waits for find it. Waits for an
+    /// unmount that is under way. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR`.
+    pub(crate) fn attach(&self, connection: &Arc<Connection>) -> Result {
+        let mut slot = self.completions.connection.lock();
+        while slot.is_some() {
+            if self.completions.free.wait_interruptible(&mut slot) {
+                return Err(EINTR);
+            }
+        }
+        *slot = Some(connection.clone());
+        Ok(())
+    }
+
+    /// Ends what [`Self::attach`] began, after the last answer was handled. May sleep.
+    pub(crate) fn detach(&self) {
+        self.completions.run_now();
+        drop(self.completions.connection.lock().take());
+        self.completions.free.notify_one();
+    }
+
+    /// Whether `connection` is the device's.
+    pub(crate) fn is_attached(&self, connection: &Arc<Connection>) -> bool {
+        let slot = self.completions.connection.lock();
+        slot.as_ref().is_some_and(|attached| Arc::ptr_eq(attached, connection))
+    }
+
+    /// Reads the tag up to its first NUL.
+    fn read_tag(config: &Config<'_>) -> Result<KVec<u8>> {
+        let mut bytes = [0; TAG_LEN];
+        config.read(0, &mut bytes);
+        let tag = bytes.split(|byte| *byte == 0).next().unwrap_or(&[]);
+        if tag.is_empty() || tag.contains(&b'\n') {
+            pr_err!("a device's tag is empty or holds a newline: not used\n");
+            return Err(EINVAL);
+        }
+        let mut copy = KVec::with_capacity(tag.len(), GFP_KERNEL)?;
+        copy.extend_from_slice(tag, GFP_KERNEL)?;
+        Ok(copy)
+    }
+
+    /// As many request queues as there are processors to use them.
+    fn plan_queues(config: &Config<'_>) -> Result<KVec<&'static CStr>> {
+        let offered = config.read_le32(TAG_LEN as u32);
+        if offered == 0 {
+            pr_err!("a device has no request queue: not used\n");
+            return Err(EINVAL);
+        }
+        let wanted = (offered as usize).min(cpu::num_possible());
+        let mut names = KVec::new();
+        names.push(c"hiprio", GFP_KERNEL)?;
+        for name in REQUEST_QUEUES.iter().take(wanted) {
+            names.push(*name, GFP_KERNEL)?;
+        }
+        Ok(names)
+    }
+}
+
+impl Driver for VirtioFs {
+    type OwnerModule = LocalModule;
+    type Shared = Devices;
+    type Transfer = Request;
+
+    const NAME: &'static CStr = c"rfuse";
+    const DEVICE_ID: u32 = DEVICE_ID;
+
+    fn probe(config: &Config<'_>, shared: &Arc<Devices>) -> Result<Self> {
+        let tag = Self::read_tag(config)?;
+        if shared.find(&tag).is_some() {
+            pr_err!("a second device with tag \"{}\": not used\n", str::from_utf8(&tag).unwrap_or("?"));
+            return Err(EEXIST);
+        }
+        Ok(Self {
+            tag,
+            queues: Self::plan_queues(config)?,
+            completions: Completions::new(shared.engine.clone())?,
+            devices: shared.clone(),
+        })
+    }
+
+    fn queues(&self) -> &[&'static CStr] {
+        &self.queues
+    }
+
+    fn ready(device: &Arc<Device<Self>>) -> Result {
+        Ok(device.driver().devices.list.lock().push(device.clone(), GFP_KERNEL)?)
+    }
+
+    fn complete(&self, done: Chain<Request>, irq: &LocalInterruptDisabled) {
+        let mut rest = Chain::new();
+        for request in done {
+            if let Some(request) = request.finish() {
+                rest.push_back(request);
+            }
+        }
+        self.completions.add(rest, irq);
+    }
+
+    fn remove(device: &Arc<Device<Self>>) {
+        let driver = device.driver();
+        driver.devices.list.lock().retain(|other| !Arc::ptr_eq(other, device));
+        let connection = driver.completions.connection.lock().clone();
+        if let Some(connection) = connection {
+            connection.abort();
+        }
+        driver.completions.run_now();
+    }
+}
+
+impl Transport for Device<VirtioFs> {
+    fn submit(&self, request: OwnedRequest) -> Result<(), OwnedRequest> {
+        match self.request_queue() {
+            Some(queue) => queue.submit(request),
+            None => Err(request),
+        }
+    }
+
+    fn submit_all(&self, requests: &mut Chain<Request>, failed: &mut Chain<Request>) {
+        match self.request_queue() {
+            Some(queue) if !requests.is_empty() => queue.submit_all(requests, failed),
+            _ => failed.append(requests),
+        }
+    }
+
+    fn forget(&self, message: OwnedRequest) -> Result<(), OwnedRequest> {
+        match self.queue(HIPRIO) {
+            Some(queue) => queue.submit(message),
+            None => Err(message),
+        }
+    }
+
+    fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {
+        self.request_queues().find_map(|queue| queue.take_back(waiter))
+    }
+
+    fn abort(&self) {
+        let mut rest = Chain::new();
+        for request in self.reset() {
+            if let Some(request) = request.finish() {
+                rest.push_back(request);
+            }
+        }
+        self.driver().completions.add_now(rest);
+    }
+
+    fn in_flight(&self) -> usize {
+        Device::in_flight(self)
+    }
+
+    fn max_pages(&self) -> usize {
+        let descriptors = self.request_queues().map(Queue::size).min().unwrap_or(0);
+        descriptors.saturating_sub(FIXED_DESCRIPTORS)
+    }
+}
+
+/// The request queues of a device.
+trait RequestQueues {
+    fn request_queues(&self) -> impl Iterator<Item = &Queue<Request>>;
+    fn request_queue(&self) -> Option<&Queue<Request>>;
+}
+
+impl RequestQueues for Device<VirtioFs> {
+    fn request_queues(&self) -> impl Iterator<Item = &Queue<Request>> {
+        (HIPRIO.saturating_add(1)..self.driver().queues.len()).filter_map(|index| self.queue(index))
+    }
+
+    /// The queue of this processor, so that processors do not share a lock where the device has
+    /// queues enough.
+    fn request_queue(&self) -> Option<&Queue<Request>> {
+        let queues = self.driver().queues.len().checked_sub(HIPRIO.saturating_add(1))?;
+        let turn = cpu::current().checked_rem(queues)?;
+        self.queue(turn.saturating_add(HIPRIO).saturating_add(1))
+    }
+}
+
+/// Answers that nobody waits for: a work item takes them from interrupt to process context.
+#[pin_data]
+pub(crate) struct Completions {
+    engine: Arc<Engine>,
+    #[pin]
+    done: SpinLockIrq<Chain<Request>>,
+    #[pin]
+    connection: Mutex<Option<Arc<Connection>>>,
+    #[pin]
+    free: CondVar,
+    #[pin]
+    work: Work<Completions>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for Completions { self.work }
+}
+
+impl WorkItem for Completions {
+    type Pointer = Arc<Completions>;
+
+    fn run(this: Arc<Completions>) {
+        this.run_now();
+    }
+}
+
+impl Completions {
+    fn new(engine: Arc<Engine>) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                engine,
+                done <- new_spinlock_irq!(Chain::new()),
+                connection <- new_mutex!(None),
+                free <- new_condvar!(),
+                work <- new_work!("rfuse::Completions"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Hands `requests` to the work item. Hard interrupt context.
+    fn add(self: &Arc<Self>, mut requests: Chain<Request>, irq: &LocalInterruptDisabled) {
+        if requests.is_empty() {
+            return;
+        }
+        self.done.lock_with(irq).append(&mut requests);
+        // Queued already: the item will see these too.
+        let _ = self.engine.workqueue.enqueue(self.clone());
+    }
+
+    /// Handles `requests` after all that came before them. May sleep.
+    fn add_now(&self, mut requests: Chain<Request>) {
+        self.done.lock().append(&mut requests);
+        self.run_now();
+    }
+
+    /// Handles what has come. May sleep.
+    fn run_now(&self) {
+        let connection = self.connection.lock().clone();
+        let mut done = core::mem::take(&mut *self.done.lock());
+        match connection {
+            Some(connection) => connection.completed(done),
+            None => while done.pop_front().is_some() {},
+        }
+    }
+}
