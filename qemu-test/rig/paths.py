@@ -14,7 +14,7 @@ KERNEL = BUILD / "kernel"
 IMAGE = BUILD / "guest.ext4"
 INITRD = BUILD / "initrd"
 MODULE = BUILD / "module" / "rfuse.ko"
-HELPER = BUILD / "cargo" / "release" / "mount.rfuse"
+HELPER = BUILD / "cargo" / "release" / "mount-rfuse"
 VIRTIOFSD = "/usr/libexec/virtiofsd"
 
 

@@ -308,6 +308,12 @@ impl<T: FileSystem> LentInode<T> {
         }
     }
 
+    /// Makes access control lists be read again. Does not sleep.
+    pub fn forget_all_cached_acls(&self) {
+        // SAFETY: The inode is live, by the type invariants.
+        unsafe { bindings::forget_all_cached_acls(self.as_ptr()) };
+    }
+
     /// Takes the inode out of the hash, so that `ilookup5` and `iget5_locked` no longer find it.
     /// It may be taken out already.
     pub fn remove_inode_hash(&self) {

@@ -98,6 +98,25 @@ impl<T: FileSystem> InodeOps<T> {
     }
 }
 
+/// Which access control list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum AclKind {
+    /// Who may access a file (`ACL_TYPE_ACCESS`).
+    Access,
+    /// What new files of a directory get (`ACL_TYPE_DEFAULT`).
+    Default,
+}
+
+impl AclKind {
+    fn from_raw(kind: c_int) -> Self {
+        // CAST: The constant is small.
+        match kind == bindings::ACL_TYPE_DEFAULT as c_int {
+            true => Self::Default,
+            false => Self::Access,
+        }
+    }
+}
+
 /// Operations on inodes, `struct inode_operations`.
 ///
 /// A missing one is not in the C table, and the VFS does what it does then.
@@ -132,6 +151,18 @@ pub trait InodeOperations {
         walk: Walk<'_>,
     ) -> Result {
         let _ = (idmap, inode, mask, walk);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Reads an access control list in its form as an extended attribute; `None` if there is none.
+    ///
+    /// In [`Walk::Rcu`] it must not sleep; `ECHILD` asks for a call in reference walk.
+    fn get_inode_acl(
+        inode: &LentInode<Self::Fs>,
+        kind: AclKind,
+        walk: Walk<'_>,
+    ) -> Result<Option<KVec<u8>>> {
+        let _ = (inode, kind, walk);
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -173,8 +204,37 @@ impl<K: InodeOperations> Table<K> {
         } else {
             None
         },
+        get_inode_acl: if K::HAS_GET_INODE_ACL {
+            Some(get_inode_acl::<K>)
+        } else {
+            None
+        },
         ..pin_init::zeroed()
     };
+}
+
+/// Reads an access control list.
+///
+/// # Safety
+///
+/// Called by the VFS with an inode of `K::Fs`, which it holds a reference to unless `rcu`.
+unsafe extern "C" fn get_inode_acl<K: InodeOperations>(
+    inode: *mut bindings::inode,
+    kind: c_int,
+    rcu: bool,
+) -> *mut kernel::bindings::posix_acl {
+    // SAFETY: By the safety requirements.
+    let (lent, walk) = unsafe { (LentInode::<K::Fs>::from_raw(inode), Walk::new(rcu)) };
+    let bytes = match K::get_inode_acl(lent, AclKind::from_raw(kind), walk) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return core::ptr::null_mut(),
+        Err(error) => return error.to_ptr(),
+    };
+    // SAFETY: The inode's superblock has a user namespace; `bytes` is read during the call.
+    unsafe {
+        let user_ns = (*(*inode).i_sb).s_user_ns;
+        bindings::posix_acl_from_xattr(user_ns, bytes.as_ptr().cast(), bytes.len()).cast()
+    }
 }
 
 /// Looks a name up.

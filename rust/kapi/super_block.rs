@@ -127,6 +127,12 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         unsafe { (*self.as_ptr()).s_flags |= bindings::SB_RDONLY };
     }
 
+    /// Makes the VFS honour access control lists (`SB_POSIXACL`).
+    pub fn set_posixacl(&mut self) {
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_flags |= bindings::SB_POSIXACL };
+    }
+
     /// Says that `sync(2)` cannot guarantee persistence (`SB_I_NO_DATA_INTEGRITY`).
     pub fn set_no_data_integrity(&mut self) {
         // CAST: Lossless, `unsigned long` has at least 32 bits.

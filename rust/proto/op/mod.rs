@@ -8,11 +8,13 @@
 
 mod handle;
 mod node;
+mod xattr;
 mod session;
 
 pub use handle::*;
 pub use node::*;
 pub use session::*;
+pub use xattr::*;
 
 use crate::{
     attr::AttrFault,
@@ -109,6 +111,8 @@ pub enum Optional {
     Fsyncdir = 1 << 5,
     /// READDIRPLUS; READDIR stands in.
     Readdirplus = 1 << 6,
+    /// GETXATTR; there are no extended attributes.
+    Getxattr = 1 << 7,
 }
 
 /// One request and its reply.

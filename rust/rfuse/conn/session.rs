@@ -18,6 +18,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::DO_READDIRPLUS)
     .union(InitFlags::READDIRPLUS_AUTO)
     .union(InitFlags::PARALLEL_DIROPS)
+    .union(InitFlags::POSIX_ACL)
     .union(InitFlags::MAX_PAGES)
     .union(InitFlags::NO_OPEN_SUPPORT)
     .union(InitFlags::NO_OPENDIR_SUPPORT)

@@ -14,7 +14,10 @@ use rfuse_kapi::{
     stat::{self, KStat, StatFlags},
     walk::Walk,
 };
-use rfuse_proto::op::{self, Optional};
+use rfuse_proto::{
+    flags::InitFlags,
+    op::{self, Optional},
+};
 
 /// `S_IFDIR`.
 pub(crate) const S_IFDIR: u16 = 0o040_000;
@@ -51,6 +54,7 @@ pub(crate) fn refresh(inode: &Inode<Fs>, with_btime: bool) -> Result {
         return Err(EIO);
     }
     inode::update(inode, &Fresh { attributes: &attributes, valid, asked_at });
+    inode.forget_all_cached_acls();
     Ok(())
 }
 
@@ -96,7 +100,9 @@ pub(crate) fn permission(
     walk: Walk<'_>,
 ) -> Result {
     inode.data().check()?;
-    match inode.super_data().options.default_permissions {
+    let mount = inode.super_data();
+    // A server that leaves access control lists to the client leaves all of it.
+    match mount.options.default_permissions || mount.conn.has(InitFlags::POSIX_ACL) {
         true => check_mode(idmap, inode, walk, mask),
         false => ask_server(inode, walk, mask),
     }

@@ -3,7 +3,7 @@
 //! Names in directories: lookup and revalidation.
 
 use super::{
-    attr,
+    acl, attr,
     inode::{self, deadline, expired, Fresh},
     mount::Fs,
 };
@@ -12,7 +12,7 @@ use rfuse_kapi::{
     dentry::{Dentry, LentDentry, Looked, Unhashed},
     ids::MntIdmap,
     inode::{Inode, LentInode},
-    inode_operations::{InodeOperations, Permission},
+    inode_operations::{AclKind, InodeOperations, Permission},
     stat::{KStat, StatFlags},
     walk::{LookupFlags, Walk},
 };
@@ -59,6 +59,14 @@ impl InodeOperations for DirInodeOps {
         walk: Walk<'_>,
     ) -> Result {
         attr::permission(idmap, inode, mask, walk)
+    }
+
+    fn get_inode_acl(
+        inode: &LentInode<Fs>,
+        kind: AclKind,
+        walk: Walk<'_>,
+    ) -> Result<Option<KVec<u8>>> {
+        acl::get_inode_acl(inode, kind, walk)
     }
 
     fn getattr(

@@ -3,7 +3,7 @@
 //! Regular files: open, read, map.
 
 use super::{
-    attr,
+    acl, attr,
     handle::{Handle, HandleKind},
     mount::Fs,
 };
@@ -13,7 +13,7 @@ use rfuse_kapi::{
     file::{File, FileOperations, Kiocb, Mmap, OpeningFile, Seek},
     ids::MntIdmap,
     inode::{Inode, LentInode},
-    inode_operations::{InodeOperations, Permission},
+    inode_operations::{AclKind, InodeOperations, Permission},
     stat::{KStat, StatFlags},
     walk::Walk,
 };
@@ -33,6 +33,14 @@ impl InodeOperations for FileInodeOps {
         walk: Walk<'_>,
     ) -> Result {
         attr::permission(idmap, inode, mask, walk)
+    }
+
+    fn get_inode_acl(
+        inode: &LentInode<Fs>,
+        kind: AclKind,
+        walk: Walk<'_>,
+    ) -> Result<Option<KVec<u8>>> {
+        acl::get_inode_acl(inode, kind, walk)
     }
 
     fn getattr(

@@ -2,6 +2,7 @@
 
 //! The file system: what the VFS asks for, as calls to a server.
 
+mod acl;
 mod attr;
 mod dir;
 mod file;

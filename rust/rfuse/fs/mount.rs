@@ -24,7 +24,7 @@ use rfuse_kapi::{
     virtio::Device,
     walk::{LookupFlags, Walk},
 };
-use rfuse_proto::op;
+use rfuse_proto::{flags::InitFlags, op};
 
 /// `FUSE_SUPER_MAGIC`: programs know the protocol by it.
 const MAGIC: usize = 0x6573_5546;
@@ -100,6 +100,9 @@ impl FileSystem for Fs {
         sb.set_magic(MAGIC);
         sb.set_time_gran(negotiated.time_gran);
         sb.set_readonly();
+        if negotiated.flags.contains(InitFlags::POSIX_ACL) {
+            sb.set_posixacl();
+        }
         sb.set_no_data_integrity();
         sb.setup_bdi(negotiated.max_readahead as usize / PAGE_SIZE, conn.max_pages())?;
         let asked_at = conn.attr_version();
