@@ -18,7 +18,10 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::DO_READDIRPLUS)
     .union(InitFlags::READDIRPLUS_AUTO)
     .union(InitFlags::PARALLEL_DIROPS)
+    // Servers confirm POSIX_ACL only together with the next two.
     .union(InitFlags::POSIX_ACL)
+    .union(InitFlags::DONT_MASK)
+    .union(InitFlags::SETXATTR_EXT)
     .union(InitFlags::MAX_PAGES)
     .union(InitFlags::NO_OPEN_SUPPORT)
     .union(InitFlags::NO_OPENDIR_SUPPORT)
