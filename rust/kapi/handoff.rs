@@ -102,7 +102,10 @@ impl<T: Send> Cache<T> {
             )
         };
         // INVARIANT: Created just now, with the layout of `Slot<T>`.
-        Ok(Self { cache: NonNull::new(cache).ok_or(ENOMEM)?, _objects: PhantomData })
+        Ok(Self {
+            cache: NonNull::new(cache).ok_or(ENOMEM)?,
+            _objects: PhantomData,
+        })
     }
 
     /// Allocates an object and initialises it with `init`. May sleep.
@@ -221,7 +224,7 @@ impl<T: Send> DerefMut for Owned<T> {
 
 impl<T: Send> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: `self` is not used again: this duplicate ends the loan or frees the object.
+        // `self` is not used again: this duplicate ends the loan, or frees the object.
         let this = ManuallyDrop::new(Self { slot: self.slot });
         if let Some(single) = ManuallyDrop::into_inner(this).finish() {
             let raw = single.into_raw().as_ptr();
@@ -256,7 +259,11 @@ impl<T: Send> Waiter<T> {
     fn take(self) -> Owned<T> {
         let slot = ManuallyDrop::new(self).slot;
         // SAFETY: The slot is live.
-        unsafe { (*slot.as_ptr()).state.store(SINGLE, kernel::sync::atomic::Release) };
+        unsafe {
+            (*slot.as_ptr())
+                .state
+                .store(SINGLE, kernel::sync::atomic::Release)
+        };
         // INVARIANT: In state `RETURNED` there was no `Owned`; there is one waiter less.
         Owned { slot }
     }
@@ -300,7 +307,7 @@ impl<T: Send> Waiter<T> {
 
 impl<T: Send> Drop for Waiter<T> {
     fn drop(&mut self) {
-        // SAFETY: `self` is not used again: this duplicate gives up the claim.
+        // `self` is not used again: this duplicate gives up the claim.
         let this = ManuallyDrop::new(Self { slot: self.slot });
         drop(ManuallyDrop::into_inner(this).detach());
     }
@@ -329,7 +336,10 @@ impl<T: Send> Default for Chain<T> {
 impl<T: Send> Chain<T> {
     /// An empty chain.
     pub const fn new() -> Self {
-        Self { head: ptr::null_mut(), tail: ptr::null_mut() }
+        Self {
+            head: ptr::null_mut(),
+            tail: ptr::null_mut(),
+        }
     }
 
     /// Whether nothing is queued.

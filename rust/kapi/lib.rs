@@ -25,6 +25,7 @@ pub mod iget;
 pub mod inode;
 mod inode_cache;
 pub mod inode_operations;
+mod layout;
 pub mod log;
 pub mod memalloc;
 pub mod seq_file;

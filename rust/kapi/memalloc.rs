@@ -18,7 +18,11 @@ impl MemallocNofs {
     /// Opens the scope.
     pub fn save() -> Self {
         // SAFETY: Changes a flag of the current task only.
-        Self { flags: unsafe { bindings::memalloc_nofs_save() }, _task: NotThreadSafe }
+        let flags = unsafe { bindings::memalloc_nofs_save() };
+        Self {
+            flags,
+            _task: NotThreadSafe,
+        }
     }
 }
 

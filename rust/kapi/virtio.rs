@@ -108,8 +108,14 @@ impl<D: Driver> Device<D> {
             queues.push(KBox::pin_init(Queue::new(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
         // INVARIANT: Called by `probe` with the device that was bound.
-        let life = Life { vdev, running: false };
-        Arc::pin_init(pin_init!(Self { driver, queues, life <- new_mutex!(life) }), GFP_KERNEL)
+        let life = Life {
+            vdev,
+            running: false,
+        };
+        Arc::pin_init(
+            pin_init!(Self { driver, queues, life <- new_mutex!(life) }),
+            GFP_KERNEL,
+        )
     }
 
     /// The driver's own data.
@@ -237,7 +243,10 @@ impl<D: Driver> Registration<D> {
     /// Registers the driver; devices that nobody drives are bound at once. May sleep.
     pub fn new(shared: Arc<D::Shared>) -> impl PinInit<Self, Error> {
         let ids = [
-            bindings::virtio_device_id { device: D::DEVICE_ID, vendor: u32::MAX },
+            bindings::virtio_device_id {
+                device: D::DEVICE_ID,
+                vendor: u32::MAX,
+            },
             pin_init::zeroed(),
         ];
         try_pin_init!(&this in Self {
@@ -293,6 +302,11 @@ impl<D: Driver> Registration<D> {
         unsafe { <Arc<Device<D>> as ForeignOwnable>::borrow((*vdev).priv_) }
     }
 
+    /// Binds a device.
+    ///
+    /// # Safety
+    ///
+    /// Called by the virtio core with a device of this driver.
     unsafe extern "C" fn probe(vdev: *mut bindings::virtio_device) -> c_int {
         from_result(|| {
             // SAFETY: The virtio core probes devices of this driver.
@@ -317,6 +331,11 @@ impl<D: Driver> Registration<D> {
         })
     }
 
+    /// Unbinds a device.
+    ///
+    /// # Safety
+    ///
+    /// Called by the virtio core, once, with a device that `probe` has bound.
     unsafe extern "C" fn remove(vdev: *mut bindings::virtio_device) {
         // SAFETY: `probe` succeeded.
         let device = Arc::from(unsafe { Self::device(vdev) });
@@ -347,13 +366,21 @@ impl<D: Driver> Registration<D> {
         drop(device);
     }
 
-    /// A reset that the transport asks for (PCI function-level reset) would lose what the device
-    /// holds.
+    /// Refuses a reset that the transport asks for (PCI function-level reset): it would lose what the
+    /// device holds.
+    ///
+    /// # Safety
+    ///
+    /// None.
     unsafe extern "C" fn reset_prepare(_vdev: *mut bindings::virtio_device) -> c_int {
         EOPNOTSUPP.to_errno()
     }
 
     /// Second half of [`Device::restart`], which holds the lock.
+    ///
+    /// # Safety
+    ///
+    /// Called by the virtio core with a bound device that was reset.
     unsafe extern "C" fn reset_done(vdev: *mut bindings::virtio_device) -> c_int {
         // SAFETY: The device is bound, was reset, and has no virtqueues.
         from_result(|| unsafe {
@@ -363,6 +390,11 @@ impl<D: Driver> Registration<D> {
         })
     }
 
+    /// The device has used buffers of a virtqueue.
+    ///
+    /// # Safety
+    ///
+    /// Called as an interrupt handler with a virtqueue of a bound device.
     unsafe extern "C" fn used(vq: *mut bindings::virtqueue) {
         // SAFETY: Virtqueue callbacks run with interrupts disabled.
         let irq = unsafe { LocalInterruptDisabled::assume_disabled() };

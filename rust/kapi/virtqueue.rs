@@ -103,7 +103,9 @@ impl<'a> Buffers<'_, 'a> {
         let segment = self.table.get_mut(self.used).ok_or(E2BIG)?;
         // SAFETY: The entry was initialised by `sg_init_table`; the page is live while the request
         // is.
-        unsafe { bindings::sg_set_page(segment, page, u32::try_from(len)?, u32::try_from(offset)?) };
+        unsafe {
+            bindings::sg_set_page(segment, page, u32::try_from(len)?, u32::try_from(offset)?)
+        };
         self.used += 1;
         Ok(())
     }
@@ -337,10 +339,11 @@ impl<T: Transfer> Queue<T> {
             taken.push_back(request);
         }
         if let Some(vq) = ring.vq.take() {
-            // SAFETY: Live; after the reset, the buffers are the device's no more.
-            while let Some(token) =
-                NonNull::new(unsafe { bindings::virtqueue_detach_unused_buf(vq.0.as_ptr()) })
-            {
+            let detach = || {
+                // SAFETY: Live; after the reset, the buffers are the device's no more.
+                unsafe { bindings::virtqueue_detach_unused_buf(vq.0.as_ptr()) }
+            };
+            while let Some(token) = NonNull::new(detach()) {
                 // SAFETY: By the type invariants.
                 let mut request = unsafe { Owned::<T>::from_token(token) };
                 request.failed(ENODEV);

@@ -8,6 +8,8 @@
 
 // Kbuild gives `no_std` on the command line, cargo does not.
 #![allow(unused_attributes)]
+// The kernel's build says `no_std` too; cargo does not.
+#![allow(clippy::duplicated_attributes)]
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(

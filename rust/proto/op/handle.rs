@@ -27,7 +27,10 @@ impl Operation for Open {
     }
 
     fn body(&self) -> OpenIn {
-        OpenIn { flags: self.flags, open_flags: 0 }
+        OpenIn {
+            flags: self.flags,
+            open_flags: 0,
+        }
     }
 
     fn reply(&self, out: OpenOut, _tail: usize) -> Result<OpenOut, ReplyFault> {
@@ -60,7 +63,10 @@ impl Operation for Opendir {
     }
 
     fn body(&self) -> OpenIn {
-        OpenIn { flags: self.flags, open_flags: 0 }
+        OpenIn {
+            flags: self.flags,
+            open_flags: 0,
+        }
     }
 
     fn reply(&self, out: OpenOut, _tail: usize) -> Result<OpenOut, ReplyFault> {
@@ -85,7 +91,12 @@ pub struct Handle {
 
 impl Handle {
     fn release(&self) -> ReleaseIn {
-        ReleaseIn { fh: self.fh, flags: self.flags, release_flags: 0, lock_owner: 0 }
+        ReleaseIn {
+            fh: self.fh,
+            flags: self.flags,
+            release_flags: 0,
+            lock_owner: 0,
+        }
     }
 }
 
@@ -264,7 +275,11 @@ impl Operation for Fsyncdir {
     }
 
     fn body(&self) -> FsyncIn {
-        FsyncIn { fh: self.fh, fsync_flags: self.flags, padding: 0 }
+        FsyncIn {
+            fh: self.fh,
+            fsync_flags: self.flags,
+            padding: 0,
+        }
     }
 
     fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {

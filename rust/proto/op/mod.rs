@@ -8,8 +8,8 @@
 
 mod handle;
 mod node;
-mod xattr;
 mod session;
+mod xattr;
 
 pub use handle::*;
 pub use node::*;
@@ -155,8 +155,12 @@ pub trait Operation {
 /// Length of the whole request in bytes.
 #[inline]
 pub fn encoded_len<O: Operation>(operation: &O) -> usize {
-    let name = operation.name().map_or(0, |name| name.len().saturating_add(1));
-    size_of::<InHeader>().saturating_add(size_of::<O::In>()).saturating_add(name)
+    let name = operation
+        .name()
+        .map_or(0, |name| name.len().saturating_add(1));
+    size_of::<InHeader>()
+        .saturating_add(size_of::<O::In>())
+        .saturating_add(name)
 }
 
 /// Header and fixed part of a reply, in bytes.
@@ -216,7 +220,9 @@ pub fn encode_forgets(
     let (body, count) = match opcode {
         Opcode::BatchForget => encode_batch(nodes, rest),
         _ => {
-            let body = ForgetIn { nlookup: first.nlookup };
+            let body = ForgetIn {
+                nlookup: first.nlookup,
+            };
             match body.write_to_prefix(rest) {
                 Ok(()) => (size_of::<ForgetIn>(), 1),
                 Err(_) => (0, 0),
@@ -228,7 +234,11 @@ pub fn encode_forgets(
         len: u32::try_from(len).unwrap_or(0),
         opcode: opcode as u32,
         unique,
-        nodeid: if opcode == Opcode::Forget { first.nodeid } else { 0 },
+        nodeid: if opcode == Opcode::Forget {
+            first.nodeid
+        } else {
+            0
+        },
         ..InHeader::default()
     };
     match header.write_to_prefix(buffer) {
@@ -239,7 +249,9 @@ pub fn encode_forgets(
 
 /// The body of a BATCH_FORGET: its length, and the number of nodes in it.
 fn encode_batch(nodes: &[ForgetOne], room: &mut [u8]) -> (usize, usize) {
-    let Some(mut batch) = forget::Batch::new(room) else { return (0, 0) };
+    let Some(mut batch) = forget::Batch::new(room) else {
+        return (0, 0);
+    };
     for node in nodes {
         if batch.push(*node).is_err() {
             break;
@@ -255,13 +267,12 @@ fn encode_batch(nodes: &[ForgetOne], room: &mut [u8]) -> (usize, usize) {
 ///
 /// What is wrong with it.
 #[inline]
-pub fn decode<O: Operation>(
-    operation: &O,
-    fixed: &[u8],
-    tail: usize,
-) -> Result<O::Reply, Refusal> {
-    let short = reply::Fault::Short { used: fixed.len(), want: size_of::<O::Out>() };
-    let (out, _) = O::Out::read_from_prefix(fixed)
-        .map_err(|_| Refusal::Fault(ReplyFault::Reply(short)))?;
+pub fn decode<O: Operation>(operation: &O, fixed: &[u8], tail: usize) -> Result<O::Reply, Refusal> {
+    let short = reply::Fault::Short {
+        used: fixed.len(),
+        want: size_of::<O::Out>(),
+    };
+    let (out, _) =
+        O::Out::read_from_prefix(fixed).map_err(|_| Refusal::Fault(ReplyFault::Reply(short)))?;
     operation.reply(out, tail).map_err(Refusal::Fault)
 }

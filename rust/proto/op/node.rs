@@ -81,7 +81,10 @@ impl Operation for Getattr {
 
     fn reply(&self, out: AttrOut, _tail: usize) -> Result<Self::Reply, ReplyFault> {
         let attributes = Attributes::from_attr(&out.attr)?;
-        Ok((attributes, Timeout::new(out.attr_valid, out.attr_valid_nsec)))
+        Ok((
+            attributes,
+            Timeout::new(out.attr_valid, out.attr_valid_nsec),
+        ))
     }
 }
 
@@ -118,7 +121,10 @@ impl Operation for Statx {
 
     fn reply(&self, out: StatxOut, _tail: usize) -> Result<Self::Reply, ReplyFault> {
         let attributes = Attributes::from_statx(&out)?;
-        Ok((attributes, Timeout::new(out.attr_valid, out.attr_valid_nsec)))
+        Ok((
+            attributes,
+            Timeout::new(out.attr_valid, out.attr_valid_nsec),
+        ))
     }
 }
 
@@ -171,7 +177,10 @@ impl Operation for Access {
     }
 
     fn body(&self) -> AccessIn {
-        AccessIn { mask: self.mask, padding: 0 }
+        AccessIn {
+            mask: self.mask,
+            padding: 0,
+        }
     }
 
     fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {

@@ -29,7 +29,10 @@ impl Operation for Getxattr<'_> {
     }
 
     fn body(&self) -> GetxattrIn {
-        GetxattrIn { size: self.size, padding: 0 }
+        GetxattrIn {
+            size: self.size,
+            padding: 0,
+        }
     }
 
     fn name(&self) -> Option<&[u8]> {

@@ -56,7 +56,10 @@ impl Connection {
         gfp: Gfp,
     ) -> Result {
         let role = Role::Background { completion };
-        let mut request = self.engine.requests.alloc(Request::new(role, payload), gfp)?;
+        let mut request = self
+            .engine
+            .requests
+            .alloc(Request::new(role, payload), gfp)?;
         request.encode(operation, &self.caller())?;
         self.background.queue.lock().push(request);
         self.run_background();
@@ -65,7 +68,9 @@ impl Connection {
 
     /// Whether so much is under way that work which can be left out should be.
     pub(crate) fn is_congested(&self) -> bool {
-        let threshold = self.negotiated().map_or(1, |it| usize::from(it.congestion_threshold));
+        let threshold = self
+            .negotiated()
+            .map_or(1, |it| usize::from(it.congestion_threshold));
         let queue = self.background.queue.lock();
         queue.active.saturating_add(queue.queued) >= threshold
     }
@@ -94,7 +99,9 @@ impl Connection {
 
     /// Sends what may be sent; after an abort, ends it.
     pub(super) fn run_background(&self) {
-        let limit = self.negotiated().map_or(1, |it| usize::from(it.max_background));
+        let limit = self
+            .negotiated()
+            .map_or(1, |it| usize::from(it.max_background));
         loop {
             let mut failed = Chain::new();
             let mut ready = self.background.queue.lock().take(limit);
@@ -114,9 +121,10 @@ impl Connection {
         if !request.was_answered() {
             return Err(self.lost(request));
         }
-        request.check().map(|(_, tail)| tail).map_err(|error| {
-            self.refused(request.opcode(), None, error.into())
-        })
+        request
+            .check()
+            .map(|(_, tail)| tail)
+            .map_err(|error| self.refused(request.opcode(), None, error.into()))
     }
 
     /// Tells whoever cares about the end of a background request.
@@ -156,7 +164,9 @@ impl Queue {
     fn take(&mut self, limit: usize) -> Chain<Request> {
         let mut ready = Chain::new();
         while self.active < limit {
-            let Some(request) = self.waiting.pop_front() else { break };
+            let Some(request) = self.waiting.pop_front() else {
+                break;
+            };
             self.queued = self.queued.saturating_sub(1);
             self.active = self.active.saturating_add(1);
             ready.push_back(request);
@@ -168,4 +178,3 @@ impl Queue {
         self.active = self.active.saturating_sub(1);
     }
 }
-

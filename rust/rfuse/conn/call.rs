@@ -25,7 +25,8 @@ impl Connection {
     /// What the server says; `EIO` for an answer that is not valid; `EINTR` when killed;
     /// `ECONNABORTED` and `ENOTCONN` when the server is cut off or gone; `ENOMEM`.
     pub(crate) fn call<O: Operation>(&self, operation: O) -> Result<O::Reply> {
-        self.call_with(operation, Payload::None).map(|(reply, _)| reply)
+        self.call_with(operation, Payload::None)
+            .map(|(reply, _)| reply)
     }
 
     /// As [`Self::call`]; the variable part of the answer goes to `payload`.
@@ -46,13 +47,19 @@ impl Connection {
     }
 
     /// Sends a request and waits until it is answered.
-    pub(super) fn ask<O: Operation>(&self, operation: &O, payload: Payload) -> Result<OwnedRequest> {
+    pub(super) fn ask<O: Operation>(
+        &self,
+        operation: &O,
+        payload: Payload,
+    ) -> Result<OwnedRequest> {
         if self.is_aborted() {
             return Err(ECONNABORTED);
         }
         let role = Role::Call { undo: O::undo };
-        let mut request =
-            self.engine.requests.alloc(Request::new(role, payload), Gfp::Kernel)?;
+        let mut request = self
+            .engine
+            .requests
+            .alloc(Request::new(role, payload), Gfp::Kernel)?;
         request.encode(operation, &self.caller())?;
         let (request, waiter) = request.lend().map_err(|_| EBUSY)?;
         if let Err(request) = self.transport.submit(request) {
@@ -95,7 +102,7 @@ impl Connection {
     ) -> Error {
         match error {
             Refusal::Server(errno) => {
-                let error = Error::from_errno(-i32::from(errno.get()));
+                let error = Error::from_errno(i32::from(errno.get()).wrapping_neg());
                 if let (ENOSYS, Some(optional)) = (error, optional) {
                     set_bits(&self.missing, optional as u32);
                 }
@@ -111,19 +118,33 @@ impl Connection {
 
     /// Marks INIT as done.
     pub(super) fn connected(&self) {
-        let _ = self.phase.cmpxchg(Phase::Connecting as u32, Phase::Connected as u32, Relaxed);
+        let _ = self
+            .phase
+            .cmpxchg(Phase::Connecting as u32, Phase::Connected as u32, Relaxed);
     }
 
     /// An answer came for which nobody waits any more: what it did to the server is undone.
     pub(super) fn undo(&self, request: &mut Request) {
-        let Role::Call { undo } = *request.role() else { return };
-        let Ok((fixed, tail)) = request.check() else { return };
+        let Role::Call { undo } = *request.role() else {
+            return;
+        };
+        let Ok((fixed, tail)) = request.check() else {
+            return;
+        };
         let (effect, nodeid) = (undo(fixed), request.nodeid());
         match effect {
             Undo::Nothing => {}
             Undo::Forget(nodeid) => self.forget(nodeid, 1),
-            Undo::Release(fh) => self.release(&op::Release(op::Handle { nodeid, fh, flags: 0 })),
-            Undo::Releasedir(fh) => self.release(&op::Releasedir(op::Handle { nodeid, fh, flags: 0 })),
+            Undo::Release(fh) => self.release(&op::Release(op::Handle {
+                nodeid,
+                fh,
+                flags: 0,
+            })),
+            Undo::Releasedir(fh) => self.release(&op::Releasedir(op::Handle {
+                nodeid,
+                fh,
+                flags: 0,
+            })),
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
         }
     }

@@ -101,7 +101,9 @@ impl Connection {
     fn send_forgets(&self) {
         let _nofs = MemallocNofs::save();
         let blank = Request::new(Role::Forget, Payload::None);
-        let Ok(mut message) = self.engine.requests.alloc(blank, Gfp::NofsNofail) else { return };
+        let Ok(mut message) = self.engine.requests.alloc(blank, Gfp::NofsNofail) else {
+            return;
+        };
         message.widen(ROOM);
         if !self.load(&mut message) {
             return;

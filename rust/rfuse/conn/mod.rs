@@ -101,17 +101,20 @@ impl Connection {
 
     /// Whether INIT settled on `flag`.
     pub(crate) fn has(&self, flag: InitFlags) -> bool {
-        self.negotiated().is_some_and(|negotiated| negotiated.flags.contains(flag))
+        self.negotiated()
+            .is_some_and(|negotiated| negotiated.flags.contains(flag))
     }
 
     /// The longest name that the server takes, in bytes.
     pub(crate) fn name_max(&self) -> usize {
-        self.negotiated().map_or(0, |negotiated| negotiated.name_max)
+        self.negotiated()
+            .map_or(0, |negotiated| negotiated.name_max)
     }
 
     /// The most pages of one request.
     pub(crate) fn max_pages(&self) -> usize {
-        self.negotiated().map_or(1, |negotiated| usize::from(negotiated.max_pages))
+        self.negotiated()
+            .map_or(1, |negotiated| usize::from(negotiated.max_pages))
     }
 
     /// Whether the server was found to lack `operation`.

@@ -39,9 +39,9 @@ impl Payload {
         match self {
             Self::None => 0,
             Self::Bytes(bytes) => bytes.len(),
-            Self::Folios(folios) => {
-                folios.iter().fold(0, |sum, folio| folio.size().saturating_add(sum))
-            }
+            Self::Folios(folios) => folios
+                .iter()
+                .fold(0, |sum, folio| folio.size().saturating_add(sum)),
         }
     }
 }
@@ -182,7 +182,10 @@ impl Request {
         let (header, _) = OutHeader::read_from_prefix(&self.reply).unwrap_or_default();
         let most = self.payload.capacity();
         let tail = reply::check(&header, self.written, self.unique, fixed, most)?;
-        Ok((self.reply.get(size_of::<OutHeader>()..).unwrap_or(&[]), tail))
+        Ok((
+            self.reply.get(size_of::<OutHeader>()..).unwrap_or(&[]),
+            tail,
+        ))
     }
 }
 
@@ -197,9 +200,9 @@ impl Transfer for Request {
         match &mut self.payload {
             Payload::None => Ok(()),
             Payload::Bytes(bytes) => buffers.writable(bytes),
-            Payload::Folios(folios) => {
-                folios.iter_mut().try_for_each(|folio| buffers.writable_folio(folio))
-            }
+            Payload::Folios(folios) => folios
+                .iter_mut()
+                .try_for_each(|folio| buffers.writable_folio(folio)),
         }
     }
 

@@ -58,9 +58,16 @@ impl Connection {
         let room = KVec::zeroed(size_of::<InitOut>(), GFP_KERNEL)
             .map_err(|error| InitError::Call(error.into()))?;
         let (len, payload) = self
-            .call_with(op::Init { offer: offer.body() }, Payload::Bytes(room))
+            .call_with(
+                op::Init {
+                    offer: offer.body(),
+                },
+                Payload::Bytes(room),
+            )
             .map_err(InitError::Call)?;
-        let Payload::Bytes(bytes) = payload else { return Err(InitError::Call(EIO)) };
+        let Payload::Bytes(bytes) = payload else {
+            return Err(InitError::Call(EIO));
+        };
         let negotiated = Negotiated::from_reply(bytes.get(..len).unwrap_or(&[]), &offer)
             .map_err(InitError::Fault)?;
         self.negotiated.populate(negotiated);
@@ -70,7 +77,9 @@ impl Connection {
 
     fn offer(&self) -> Offer {
         let pages = self.transport.max_pages().min(MAX_PAGES);
-        let readahead = pages.saturating_mul(READAHEAD_REQUESTS).saturating_mul(PAGE_SIZE);
+        let readahead = pages
+            .saturating_mul(READAHEAD_REQUESTS)
+            .saturating_mul(PAGE_SIZE);
         Offer {
             flags: FLAGS,
             max_readahead: u32::try_from(readahead).unwrap_or(u32::MAX),

@@ -29,7 +29,9 @@ pub(crate) fn get_inode_acl(
     if !conn.has(InitFlags::POSIX_ACL) || conn.lacks(Optional::Getxattr) {
         return Ok(None);
     }
-    let Walk::Ref(_) = walk else { return Err(ECHILD) };
+    let Walk::Ref(_) = walk else {
+        return Err(ECHILD);
+    };
     let operation = op::Getxattr {
         nodeid: inode.data().nodeid(),
         name: name(kind),

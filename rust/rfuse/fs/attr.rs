@@ -53,7 +53,14 @@ pub(crate) fn refresh(inode: &Inode<Fs>, with_btime: bool) -> Result {
         inode::make_bad(inode);
         return Err(EIO);
     }
-    inode::update(inode, &Fresh { attributes: &attributes, valid, asked_at });
+    inode::update(
+        inode,
+        &Fresh {
+            attributes: &attributes,
+            valid,
+            asked_at,
+        },
+    );
     inode.forget_all_cached_acls();
     Ok(())
 }
@@ -69,9 +76,8 @@ pub(crate) fn getattr(
     let node = inode.data();
     node.check()?;
     let wants_btime = request_mask & stat::request_mask::BTIME != 0;
-    let lacks_btime = wants_btime
-        && !node.has_btime()
-        && !inode.super_data().conn.lacks(Optional::Statx);
+    let lacks_btime =
+        wants_btime && !node.has_btime() && !inode.super_data().conn.lacks(Optional::Statx);
     let stale = node.attributes_expired() || lacks_btime;
     if flags.force_sync() || (stale && !flags.dont_sync()) {
         refresh(inode, wants_btime)?;
@@ -109,12 +115,7 @@ pub(crate) fn permission(
 }
 
 /// By the mode bits; before a refusal, the server is asked whether they still are the same.
-fn check_mode(
-    idmap: &MntIdmap,
-    inode: &LentInode<Fs>,
-    walk: Walk<'_>,
-    mask: Permission,
-) -> Result {
+fn check_mode(idmap: &MntIdmap, inode: &LentInode<Fs>, walk: Walk<'_>, mask: Permission) -> Result {
     let expired = inode.data().attributes_expired();
     if expired {
         refresh(referenced(inode, walk)?, false)?;
@@ -136,7 +137,10 @@ fn ask_server(inode: &LentInode<Fs>, walk: Walk<'_>, mask: Permission) -> Result
             return Ok(());
         }
         let nodeid = referenced(inode, walk)?.data().nodeid();
-        let answer = conn.call(op::Access { nodeid, mask: mask.bits() as u32 & RWX });
+        let answer = conn.call(op::Access {
+            nodeid,
+            mask: mask.bits() as u32 & RWX,
+        });
         return match answer {
             Err(ENOSYS) => Ok(()),
             other => other,

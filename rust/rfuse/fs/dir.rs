@@ -46,7 +46,10 @@ impl InodeOperations for DirInodeOps {
                     .inspect_err(|_| dir.super_data().conn.forget(node.nodeid, 1))?;
                 dir.data().advise_plus();
                 let looked = dentry.splice(Some(inode))?;
-                looked.dentry().word().store(deadline(node.entry_valid), Relaxed);
+                looked
+                    .dentry()
+                    .word()
+                    .store(deadline(node.entry_valid), Relaxed);
                 Ok(looked)
             }
         }
@@ -87,7 +90,10 @@ fn ask(dir: &Inode<Fs>, name: &[u8]) -> Result<Lookup> {
     if name.len() > conn.name_max() {
         return Err(ENAMETOOLONG);
     }
-    match conn.call(op::Lookup { parent: dir.data().nodeid(), name }) {
+    match conn.call(op::Lookup {
+        parent: dir.data().nodeid(),
+        name,
+    }) {
         Err(ENOENT) => Ok(Lookup::Negative(Timeout::ZERO)),
         other => other,
     }
@@ -95,7 +101,11 @@ fn ask(dir: &Inode<Fs>, name: &[u8]) -> Result<Lookup> {
 
 /// The attributes that came with a lookup.
 pub(crate) fn fresh(node: &Node, asked_at: u64) -> Fresh<'_> {
-    Fresh { attributes: &node.attributes, valid: node.attr_valid, asked_at }
+    Fresh {
+        attributes: &node.attributes,
+        valid: node.attr_valid,
+        asked_at,
+    }
 }
 
 /// Whether a cached name may be used. In RCU walk it is, or is not known.
@@ -120,13 +130,17 @@ pub(crate) fn revalidate(
     if inode.is_none() {
         return Ok(false);
     }
-    let Walk::Ref(walk) = walk else { return Err(ECHILD) };
+    let Walk::Ref(walk) = walk else {
+        return Err(ECHILD);
+    };
     ask_again(dir.referenced(walk), name, dentry.referenced(walk))
 }
 
 /// Asks whether a name still stands for the same node.
 fn ask_again(dir: &Inode<Fs>, name: &[u8], dentry: &Dentry<Fs>) -> Result<bool> {
-    let Some(inode) = dentry.inode() else { return Ok(false) };
+    let Some(inode) = dentry.inode() else {
+        return Ok(false);
+    };
     let conn = &dir.super_data().conn;
     let asked_at = conn.attr_version();
     let node = match ask(dir, name) {

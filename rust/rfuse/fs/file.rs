@@ -110,11 +110,7 @@ impl FileOperations for RegularFile {
 const DIRECT_CHUNK: usize = 8 * PAGE_SIZE;
 
 /// Reads around the page cache, until the end of the file or an error.
-fn read_direct(
-    handle: &Handle,
-    iocb: &mut Kiocb<'_>,
-    iter: &mut IovIterDest<'_>,
-) -> Result<usize> {
+fn read_direct(handle: &Handle, iocb: &mut Kiocb<'_>, iter: &mut IovIterDest<'_>) -> Result<usize> {
     if iocb.nowait() {
         return Err(EAGAIN);
     }
@@ -139,8 +135,12 @@ fn read_direct(
 fn read_chunk(handle: &Handle, pos: i64, size: usize, iter: &mut IovIterDest<'_>) -> Result<usize> {
     let room = KVec::zeroed(size, GFP_KERNEL)?;
     let range = handle.range(u64::try_from(pos)?, u32::try_from(size)?);
-    let answer = handle.conn().call_with(op::Read(range), Payload::Bytes(room))?;
-    let (len, Payload::Bytes(bytes)) = answer else { return Err(EIO) };
+    let answer = handle
+        .conn()
+        .call_with(op::Read(range), Payload::Bytes(room))?;
+    let (len, Payload::Bytes(bytes)) = answer else {
+        return Err(EIO);
+    };
     let bytes = bytes.get(..len).ok_or(EIO)?;
     match iter.copy_to_iter(bytes) {
         0 if len > 0 => Err(EFAULT),

@@ -4,12 +4,12 @@
 
 use crate::conn::Connection;
 use kernel::{prelude::*, sync::Arc};
+use rfuse_kapi::file::OpeningFile;
 use rfuse_proto::{
     flags::{FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NONSEEKABLE, FOPEN_STREAM},
     op,
     wire::OpenOut,
 };
-use rfuse_kapi::file::OpeningFile;
 
 const O_CREAT: u32 = 0o100;
 const O_EXCL: u32 = 0o200;
@@ -41,17 +41,32 @@ impl Handle {
     /// # Errors
     ///
     /// The server's.
-    pub(crate) fn open(conn: &Arc<Connection>, kind: HandleKind, nodeid: u64, flags: u32) -> Result<Self> {
+    pub(crate) fn open(
+        conn: &Arc<Connection>,
+        kind: HandleKind,
+        nodeid: u64,
+        flags: u32,
+    ) -> Result<Self> {
         let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
         let (out, implied) = match ask(conn, kind, nodeid, flags) {
             Ok(out) => (out, false),
-            Err(ENOSYS) => (OpenOut { open_flags: FOPEN_KEEP_CACHE, ..OpenOut::default() }, true),
+            Err(ENOSYS) => (
+                OpenOut {
+                    open_flags: FOPEN_KEEP_CACHE,
+                    ..OpenOut::default()
+                },
+                true,
+            ),
             Err(error) => return Err(error),
         };
         Ok(Self {
             conn: conn.clone(),
             kind,
-            handle: op::Handle { nodeid, fh: out.fh, flags },
+            handle: op::Handle {
+                nodeid,
+                fh: out.fh,
+                flags,
+            },
             open_flags: out.open_flags,
             implied,
         })
@@ -65,7 +80,13 @@ impl Handle {
     /// What READ and READDIR say of `size` bytes from `offset` on.
     pub(crate) fn range(&self, offset: u64, size: u32) -> op::Range {
         let op::Handle { nodeid, fh, flags } = self.handle;
-        op::Range { nodeid, fh, offset, size, flags }
+        op::Range {
+            nodeid,
+            fh,
+            offset,
+            size,
+            flags,
+        }
     }
 
     /// The server's number for it.

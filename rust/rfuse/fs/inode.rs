@@ -209,7 +209,10 @@ impl State {
 
 /// Time stamps of the protocol, as the VFS has them.
 pub(crate) fn timespec(time: Time) -> Timespec {
-    Timespec { sec: time.sec, nsec: time.nsec }
+    Timespec {
+        sec: time.sec,
+        nsec: time.nsec,
+    }
 }
 
 fn vfs_attributes(attributes: &Attributes) -> InodeAttributes {
@@ -331,9 +334,17 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         node.valid_until.store(deadline(fresh.valid), Relaxed);
     }
     let (iops, fops, aops) = match kind {
-        FileKind::Directory => (InodeOps::of::<DirInodeOps>(), Some(FileOps::of::<DirFileOps>()), None),
+        FileKind::Directory => (
+            InodeOps::of::<DirInodeOps>(),
+            Some(FileOps::of::<DirFileOps>()),
+            None,
+        ),
         FileKind::Symlink => (InodeOps::of::<SymlinkInodeOps>(), None, None),
-        FileKind::Regular => (InodeOps::of::<FileInodeOps>(), None, Some(AddressSpaceOps::of::<Pages>())),
+        FileKind::Regular => (
+            InodeOps::of::<FileInodeOps>(),
+            None,
+            Some(AddressSpaceOps::of::<Pages>()),
+        ),
         _ => (InodeOps::of::<FileInodeOps>(), None, None),
     };
     let max_order = conn.max_pages().checked_ilog2().unwrap_or(0);

@@ -77,11 +77,20 @@ impl FileSystem for Fs {
             return Err(EINVAL);
         };
         let Some(device) = fc.shared().find(tag.to_bytes()) else {
-            fc.errorf(fmt!("no virtio-fs device with tag \"{tag}\" is bound to rfuse"));
+            fc.errorf(fmt!(
+                "no virtio-fs device with tag \"{tag}\" is bound to rfuse"
+            ));
             return Err(ENODEV);
         };
         let conn = Connection::new(device.driver().engine().clone(), device.clone())?;
-        Ok(Arc::new(Mount { conn, options: options.clone(), device }, GFP_KERNEL)?)
+        Ok(Arc::new(
+            Mount {
+                conn,
+                options: options.clone(),
+                device,
+            },
+            GFP_KERNEL,
+        )?)
     }
 
     fn same_super(existing: &Mount, candidate: &Mount) -> bool {
@@ -104,14 +113,24 @@ impl FileSystem for Fs {
             sb.set_posixacl();
         }
         sb.set_no_data_integrity();
-        sb.setup_bdi(negotiated.max_readahead as usize / PAGE_SIZE, conn.max_pages())?;
+        sb.setup_bdi(
+            negotiated.max_readahead as usize / PAGE_SIZE,
+            conn.max_pages(),
+        )?;
         let asked_at = conn.attr_version();
-        let (attributes, valid) = conn.call(op::Getattr { nodeid: ROOT_ID, fh: None })?;
+        let (attributes, valid) = conn.call(op::Getattr {
+            nodeid: ROOT_ID,
+            fh: None,
+        })?;
         if attributes.file_type() != attr::S_IFDIR {
             fc.errorf(fmt!("what the server shares is not a directory"));
             return Err(ENOTDIR);
         }
-        let fresh = Fresh { attributes: &attributes, valid, asked_at };
+        let fresh = Fresh {
+            attributes: &attributes,
+            valid,
+            asked_at,
+        };
         let root = inode::iget(&sb, ROOT_ID, 0, &fresh)?;
         sb.with_root(root)
     }
@@ -197,7 +216,9 @@ impl Mount {
         match self.conn.init() {
             Ok(()) => Ok(()),
             Err(InitError::Call(error)) => {
-                fc.errorf(fmt!("the server of \"{tag}\" does not answer INIT: {error:?}"));
+                fc.errorf(fmt!(
+                    "the server of \"{tag}\" does not answer INIT: {error:?}"
+                ));
                 Err(error)
             }
             Err(InitError::Fault(fault)) => {

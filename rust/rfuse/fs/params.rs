@@ -27,7 +27,9 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { default_permissions: true }
+        Self {
+            default_permissions: true,
+        }
     }
 }
 
@@ -36,7 +38,11 @@ impl Default for Options {
 /// # Errors
 ///
 /// `EINVAL` for a value that is not one.
-pub(crate) fn parse(fc: &FsContext<'_, Fs>, options: &mut Options, parameter: &Parameter<'_>) -> Result {
+pub(crate) fn parse(
+    fc: &FsContext<'_, Fs>,
+    options: &mut Options,
+    parameter: &Parameter<'_>,
+) -> Result {
     match (parameter.opt, &parameter.value) {
         (DEFAULT_PERMISSIONS, _) => options.default_permissions = !parameter.negated,
         // Every user of the guest may use the mount, as with the C client.

@@ -60,12 +60,23 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(inode: &'a Inode<Fs>, file: FileData<'a, Pages>) -> Self {
-        Self { inode, file, folios: KVec::new(), bytes: 0, sent: false }
+        Self {
+            inode,
+            file,
+            folios: KVec::new(),
+            bytes: 0,
+            sent: false,
+        }
     }
 
     /// Adds the folio that follows; what would get too long is sent before.
     fn add(&mut self, folio: LockedFolio) -> Result {
-        let limit = self.inode.super_data().conn.max_pages().saturating_mul(PAGE_SIZE);
+        let limit = self
+            .inode
+            .super_data()
+            .conn
+            .max_pages()
+            .saturating_mul(PAGE_SIZE);
         if !self.folios.is_empty() && self.bytes.saturating_add(folio.size()) > limit {
             self.send()?;
         }
@@ -77,7 +88,9 @@ impl<'a> Run<'a> {
     fn send(&mut self) -> Result {
         let folios = core::mem::replace(&mut self.folios, KVec::new());
         let size = u32::try_from(core::mem::take(&mut self.bytes))?;
-        let Some(first) = folios.first() else { return Ok(()) };
+        let Some(first) = folios.first() else {
+            return Ok(());
+        };
         let start = u64::try_from(first.pos())?;
         let handle = self.file.map(Arc::from);
         let operation = op::Read(self.range(start, size));
@@ -91,7 +104,12 @@ impl<'a> Run<'a> {
             },
             GFP_KERNEL,
         )?;
-        conn.send_background(&operation, Payload::Folios(folios), Some(completion), Gfp::Kernel)?;
+        conn.send_background(
+            &operation,
+            Payload::Folios(folios),
+            Some(completion),
+            Gfp::Kernel,
+        )?;
         self.sent = true;
         if !conn.has(InitFlags::ASYNC_READ) {
             // Such a server wants one READ at a time.
@@ -126,11 +144,15 @@ struct PageRead {
 
 impl Completion for PageRead {
     fn complete(self: KBox<Self>, _conn: &Connection, payload: Payload, result: Result<usize>) {
-        let Payload::Folios(folios) = payload else { return };
+        let Payload::Folios(folios) = payload else {
+            return;
+        };
         let Ok(filled) = result else {
             return folios.into_iter().for_each(|folio| folio.end_read(false));
         };
-        let asked = folios.iter().fold(0_usize, |sum, folio| sum.saturating_add(folio.size()));
+        let asked = folios
+            .iter()
+            .fold(0_usize, |sum, folio| sum.saturating_add(folio.size()));
         if filled < asked {
             let end = self.start.saturating_add(filled as u64);
             Node::end_at(self.inode.data(), &self.inode, end, self.asked_at);

@@ -69,8 +69,17 @@ impl FileOperations for DirFileOps {
         let conn = &inode.super_data().conn;
         let handle = Handle::open(conn, HandleKind::Dir, inode.data().nodeid(), file.flags())?;
         handle.restrict(file);
-        let stream = Stream { bytes: KVec::new(), len: 0, plus: false, next: 0, position: 0 };
-        Arc::pin_init(pin_init!(OpenDir { handle, stream <- new_mutex!(stream) }), GFP_KERNEL)
+        let stream = Stream {
+            bytes: KVec::new(),
+            len: 0,
+            plus: false,
+            next: 0,
+            position: 0,
+        };
+        Arc::pin_init(
+            pin_init!(OpenDir { handle, stream <- new_mutex!(stream) }),
+            GFP_KERNEL,
+        )
     }
 
     fn release(_inode: &Inode<Fs>, dir: Arc<OpenDir>) {
@@ -130,8 +139,16 @@ impl Stream {
         }
         let range = handle.range(position as u64, u32::try_from(bytes.len())?);
         let (len, payload) = ask(conn, plus, range, Payload::Bytes(bytes))?;
-        let Payload::Bytes(bytes) = payload else { return Err(EIO) };
-        *self = Self { bytes, len, plus, next: 0, position: position as u64 };
+        let Payload::Bytes(bytes) = payload else {
+            return Err(EIO);
+        };
+        *self = Self {
+            bytes,
+            len,
+            plus,
+            next: 0,
+            position: position as u64,
+        };
         if plus {
             self.link_all(file.dentry(), asked_at);
         }
@@ -262,7 +279,9 @@ fn link_node(parent: &Dentry<Fs>, name: &[u8], node: &Node, asked_at: u64) -> Re
 
 /// Whether the name stands for the node already; then it holds anew.
 fn renew(dentry: &Dentry<Fs>, node: &Node, asked_at: u64) -> bool {
-    let Some(inode) = dentry.inode() else { return false };
+    let Some(inode) = dentry.inode() else {
+        return false;
+    };
     if inode.data().nodeid() != node.nodeid
         || inode.data().check().is_err()
         || !inode::same_node(inode, node.generation, &node.attributes)

@@ -25,13 +25,22 @@ impl InodeOperations for SymlinkInodeOps {
     type Fs = Fs;
 
     fn get_link(inode: &LentInode<Fs>, walk: Walk<'_>) -> Result<KVec<u8>> {
-        let Walk::Ref(walk) = walk else { return Err(ECHILD) };
+        let Walk::Ref(walk) = walk else {
+            return Err(ECHILD);
+        };
         let inode = inode.referenced(walk);
         inode.data().check()?;
         let room = KVec::zeroed(TARGET_MAX, GFP_KERNEL)?;
-        let operation = op::Readlink { nodeid: inode.data().nodeid() };
-        let answer = inode.super_data().conn.call_with(operation, Payload::Bytes(room))?;
-        let (len, Payload::Bytes(mut target)) = answer else { return Err(EIO) };
+        let operation = op::Readlink {
+            nodeid: inode.data().nodeid(),
+        };
+        let answer = inode
+            .super_data()
+            .conn
+            .call_with(operation, Payload::Bytes(room))?;
+        let (len, Payload::Bytes(mut target)) = answer else {
+            return Err(EIO);
+        };
         target.truncate(len);
         match target.contains(&0) {
             // The VFS would follow another target than the server gave.

@@ -39,9 +39,22 @@ const FIXED_DESCRIPTORS: usize = 4;
 
 /// The names of the request queues, as in `/proc/interrupts`; no more are used.
 const REQUEST_QUEUES: [&CStr; 16] = [
-    c"requests.0", c"requests.1", c"requests.2", c"requests.3", c"requests.4", c"requests.5",
-    c"requests.6", c"requests.7", c"requests.8", c"requests.9", c"requests.10", c"requests.11",
-    c"requests.12", c"requests.13", c"requests.14", c"requests.15",
+    c"requests.0",
+    c"requests.1",
+    c"requests.2",
+    c"requests.3",
+    c"requests.4",
+    c"requests.5",
+    c"requests.6",
+    c"requests.7",
+    c"requests.8",
+    c"requests.9",
+    c"requests.10",
+    c"requests.11",
+    c"requests.12",
+    c"requests.13",
+    c"requests.14",
+    c"requests.15",
 ];
 
 /// All devices bound to the driver.
@@ -55,7 +68,10 @@ pub(crate) struct Devices {
 impl Devices {
     /// None yet.
     pub(crate) fn new(engine: Arc<Engine>) -> Result<Arc<Self>> {
-        Arc::pin_init(pin_init!(Self { engine, list <- new_mutex!(KVec::new()) }), GFP_KERNEL)
+        Arc::pin_init(
+            pin_init!(Self { engine, list <- new_mutex!(KVec::new()) }),
+            GFP_KERNEL,
+        )
     }
 
     /// What its connections share.
@@ -66,7 +82,9 @@ impl Devices {
     /// The device with this tag. May sleep.
     pub(crate) fn find(&self, tag: &[u8]) -> Option<Arc<Device<VirtioFs>>> {
         let list = self.list.lock();
-        list.iter().find(|device| device.driver().tag() == tag).cloned()
+        list.iter()
+            .find(|device| device.driver().tag() == tag)
+            .cloned()
     }
 }
 
@@ -116,7 +134,8 @@ impl VirtioFs {
     /// Whether `connection` is the device's.
     pub(crate) fn is_attached(&self, connection: &Arc<Connection>) -> bool {
         let slot = self.completions.connection.lock();
-        slot.as_ref().is_some_and(|attached| Arc::ptr_eq(attached, connection))
+        slot.as_ref()
+            .is_some_and(|attached| Arc::ptr_eq(attached, connection))
     }
 
     /// Reads the tag up to its first NUL.
@@ -161,7 +180,10 @@ impl Driver for VirtioFs {
     fn probe(config: &Config<'_>, shared: &Arc<Devices>) -> Result<Self> {
         let tag = Self::read_tag(config)?;
         if shared.find(&tag).is_some() {
-            pr_err!("a second device with tag \"{}\": not used\n", str::from_utf8(&tag).unwrap_or("?"));
+            pr_err!(
+                "a second device with tag \"{}\": not used\n",
+                str::from_utf8(&tag).unwrap_or("?")
+            );
             return Err(EEXIST);
         }
         Ok(Self {
@@ -177,7 +199,12 @@ impl Driver for VirtioFs {
     }
 
     fn ready(device: &Arc<Device<Self>>) -> Result {
-        Ok(device.driver().devices.list.lock().push(device.clone(), GFP_KERNEL)?)
+        Ok(device
+            .driver()
+            .devices
+            .list
+            .lock()
+            .push(device.clone(), GFP_KERNEL)?)
     }
 
     fn complete(&self, done: Chain<Request>, irq: &LocalInterruptDisabled) {
@@ -192,7 +219,11 @@ impl Driver for VirtioFs {
 
     fn remove(device: &Arc<Device<Self>>) {
         let driver = device.driver();
-        driver.devices.list.lock().retain(|other| !Arc::ptr_eq(other, device));
+        driver
+            .devices
+            .list
+            .lock()
+            .retain(|other| !Arc::ptr_eq(other, device));
         let connection = driver.completions.connection.lock().clone();
         if let Some(connection) = connection {
             connection.abort();
@@ -224,7 +255,8 @@ impl Transport for Device<VirtioFs> {
     }
 
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {
-        self.request_queues().find_map(|queue| queue.take_back(waiter))
+        self.request_queues()
+            .find_map(|queue| queue.take_back(waiter))
     }
 
     fn abort(&self) {
@@ -261,7 +293,11 @@ impl RequestQueues for Device<VirtioFs> {
     /// The queue of this processor, so that processors do not share a lock where the device has
     /// queues enough.
     fn request_queue(&self) -> Option<&Queue<Request>> {
-        let queues = self.driver().queues.len().checked_sub(HIPRIO.saturating_add(1))?;
+        let queues = self
+            .driver()
+            .queues
+            .len()
+            .checked_sub(HIPRIO.saturating_add(1))?;
         let turn = cpu::current().checked_rem(queues)?;
         self.queue(turn.saturating_add(HIPRIO).saturating_add(1))
     }
