@@ -44,7 +44,7 @@ demo: setup module tools ## mounts a real tree in a guest and compares it with t
 	@$(as_root) qemu-test/demo
 
 shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-only /usr/share) at /mnt
-	@RFUSE_BIND=$(SHARE) $(as_root) qemu-test/shell $(SHARE)
+	@RFUSE_BIND=$(abspath $(SHARE)) $(as_root) qemu-test/shell $(abspath $(SHARE))
 
 check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe

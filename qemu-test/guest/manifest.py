@@ -7,6 +7,7 @@ its SHA-256, for a symbolic link its target. The same script runs in the guest a
 """
 
 import argparse
+import contextlib
 import hashlib
 import mmap
 import multiprocessing
@@ -16,16 +17,17 @@ import sys
 import time
 
 
-def entries(top, skip):
-    """Every path below top, relative, as bytes; `skip` names paths to leave out."""
-    queue = [b""]
+PROGRESS_SECONDS = 10
+
+
+def entries(top, folders):
+    """Every path below these folders of top, relative to top, as bytes."""
+    queue = list(folders)
     while queue:
         folder = queue.pop()
         with os.scandir(os.path.join(top, folder)) as found:
             for entry in found:
                 path = os.path.join(folder, entry.name)
-                if path in skip:
-                    continue
                 yield path
                 if entry.is_dir(follow_symlinks=False):
                     queue.append(path)
@@ -55,27 +57,36 @@ def describe(job):
     return " ".join(map(str, fields)), size
 
 
+def described(jobs, processes):
+    """The lines of all entries and their bytes, with a sign of life on standard error."""
+    lines, total, next_note = [], 0, time.monotonic() + PROGRESS_SECONDS
+    with multiprocessing.Pool(processes) if processes > 1 else contextlib.nullcontext() as pool:
+        for line, size in pool.imap_unordered(describe, jobs, 64) if pool else map(describe, jobs):
+            lines.append(line)
+            total += size
+            if time.monotonic() > next_note:
+                next_note += PROGRESS_SECONDS
+                print(f"progress: {len(lines)} of {len(jobs)} entries, {total >> 20} MiB", file=sys.stderr)
+    return sorted(lines), total
+
+
 def main():
     """Writes the manifest, and a line with its totals to standard error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("top")
+    parser.add_argument("folders", nargs="*", default=[""], help="below top (all of it)")
     parser.add_argument("--how", choices=("read", "mmap"), default="read")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", default="/dev/stdout")
-    parser.add_argument("--skip", nargs="*", default=[])
     args = parser.parse_args()
     start = time.monotonic()
     top = os.fsencode(args.top)
-    jobs = [(top, path, args.how) for path in entries(top, {os.fsencode(path) for path in args.skip})]
-    if args.jobs > 1:
-        with multiprocessing.Pool(args.jobs) as pool:
-            lines = pool.map(describe, jobs, chunksize=64)
-    else:
-        lines = [describe(job) for job in jobs]
-    text = "\n".join(sorted(line for line, _ in lines)) + "\n"
+    jobs = [(top, path, args.how) for path in entries(top, map(os.fsencode, args.folders))]
+    lines, total = described(jobs, args.jobs)
+    text = "\n".join(lines) + "\n"
     with open(args.out, "w", encoding="ascii") as out:
         out.write(text)
-    print(f"entries {len(lines)} bytes {sum(size for _, size in lines)} "
+    print(f"entries {len(lines)} bytes {total} "
           f"seconds {time.monotonic() - start:.1f} manifest {hashlib.sha256(text.encode()).hexdigest()}",
           file=sys.stderr)
 

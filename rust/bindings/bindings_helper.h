@@ -50,6 +50,7 @@ const unsigned long RUST_CONST_HELPER_SB_ACTIVE = SB_ACTIVE;
 const unsigned long RUST_CONST_HELPER_SB_POSIXACL = SB_POSIXACL;
 const unsigned long RUST_CONST_HELPER_SB_RDONLY = SB_RDONLY;
 const unsigned long RUST_CONST_HELPER_SB_SILENT = SB_SILENT;
+const unsigned int RUST_CONST_HELPER_FMODE_CAN_ODIRECT = (__force unsigned int)FMODE_CAN_ODIRECT;
 const unsigned int RUST_CONST_HELPER_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
 const int RUST_CONST_HELPER_KIOCB_NOWAIT = (__force int)IOCB_NOWAIT;
 const unsigned int RUST_CONST_HELPER_ESCAPE_OCTAL = ESCAPE_OCTAL;

@@ -138,6 +138,13 @@ impl OpeningFile<'_> {
         unsafe { bindings::stream_open(self.inode.as_ptr(), self.file.as_ptr()) };
     }
 
+    /// Says that reads heed `O_DIRECT` (`FMODE_CAN_ODIRECT`): `read_iter` must look at
+    /// [`Kiocb::direct`], and not leave such reads to the page cache.
+    pub fn set_can_odirect(&self) {
+        // SAFETY: As in `flags`.
+        unsafe { (*self.file.as_ptr()).f_mode |= bindings::FMODE_CAN_ODIRECT };
+    }
+
     /// Says that reads heed `RWF_NOWAIT` (`FMODE_NOWAIT`).
     pub fn set_nowait(&self) {
         // SAFETY: As in `flags`.

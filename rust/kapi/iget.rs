@@ -105,7 +105,7 @@ unsafe extern "C" fn test<T: FileSystem, Test: Fn(&HashedInode<'_, T>) -> bool, 
 ///
 /// # Safety
 ///
-/// As [`test`], with an inode nobody else knows.
+/// As [`fn@test`], with an inode nobody else knows.
 unsafe extern "C" fn set<T: FileSystem, Test, Set: Fn(&HashedInode<'_, T>)>(
     inode: *mut bindings::inode,
     data: *mut c_void,

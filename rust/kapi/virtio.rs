@@ -79,7 +79,7 @@ impl Config<'_> {
     }
 }
 
-/// What [`Device::state`] protects.
+/// What [`Device::life`] protects.
 ///
 /// # Invariants
 ///

@@ -73,6 +73,8 @@ impl FileOperations for RegularFile {
         let handle = Handle::open(conn, HandleKind::File, nodeid, file.flags())?;
         let handle = Arc::new(handle, GFP_KERNEL)?;
         handle.restrict(file);
+        file.set_can_odirect();
+        file.set_nowait();
         if !handle.keeps_cache() {
             // Pages in use stay, as in `fs::inode::update`.
             let _ = inode.mapping().invalidate_inode_pages2();
@@ -91,7 +93,7 @@ impl FileOperations for RegularFile {
     ) -> Result<usize> {
         let inode = file.inode();
         inode.data().check()?;
-        if file.data().is_direct() {
+        if file.data().is_direct() || iocb.direct() {
             return read_direct(file.data(), iocb, iter);
         }
         let end = (iocb.pos().max(0) as u64).saturating_add(iter.len() as u64);
