@@ -6,79 +6,25 @@ use super::{Operation, Optional, ReplyFault, Undo};
 use crate::wire::{FsyncIn, Opcode, OpenIn, OpenOut, ReadIn, ReleaseIn};
 use zerocopy::FromBytes as _;
 
-/// OPEN: opens a file.
+/// A node to be opened, and how: what OPEN and OPENDIR say.
 #[derive(Clone, Copy, Debug)]
-pub struct Open {
-    /// The file.
+pub struct Target {
+    /// The node.
     pub nodeid: u64,
     /// `open(2)` flags that are the server's business.
     pub flags: u32,
 }
 
-impl Operation for Open {
-    const OPCODE: Opcode = Opcode::Open;
-    const OPTIONAL: Option<Optional> = Some(Optional::Open);
-    type In = OpenIn;
-    type Out = OpenOut;
-    type Reply = OpenOut;
-
-    fn nodeid(&self) -> u64 {
-        self.nodeid
-    }
-
+impl Target {
     fn body(&self) -> OpenIn {
         OpenIn {
             flags: self.flags,
             open_flags: 0,
         }
     }
-
-    fn reply(&self, out: OpenOut, _tail: usize) -> Result<OpenOut, ReplyFault> {
-        Ok(out)
-    }
-
-    fn undo(out: &[u8]) -> Undo {
-        OpenOut::read_from_prefix(out).map_or(Undo::Nothing, |(open, _)| Undo::Release(open.fh))
-    }
 }
 
-/// OPENDIR: opens a directory.
-#[derive(Clone, Copy, Debug)]
-pub struct Opendir {
-    /// The directory.
-    pub nodeid: u64,
-    /// `open(2)` flags that are the server's business.
-    pub flags: u32,
-}
-
-impl Operation for Opendir {
-    const OPCODE: Opcode = Opcode::Opendir;
-    const OPTIONAL: Option<Optional> = Some(Optional::Opendir);
-    type In = OpenIn;
-    type Out = OpenOut;
-    type Reply = OpenOut;
-
-    fn nodeid(&self) -> u64 {
-        self.nodeid
-    }
-
-    fn body(&self) -> OpenIn {
-        OpenIn {
-            flags: self.flags,
-            open_flags: 0,
-        }
-    }
-
-    fn reply(&self, out: OpenOut, _tail: usize) -> Result<OpenOut, ReplyFault> {
-        Ok(out)
-    }
-
-    fn undo(out: &[u8]) -> Undo {
-        OpenOut::read_from_prefix(out).map_or(Undo::Nothing, |(open, _)| Undo::Releasedir(open.fh))
-    }
-}
-
-/// What [`Release`] and [`Releasedir`] say.
+/// A file handle to be given up: what RELEASE and RELEASEDIR say.
 #[derive(Clone, Copy, Debug)]
 pub struct Handle {
     /// The node.
@@ -90,59 +36,13 @@ pub struct Handle {
 }
 
 impl Handle {
-    fn release(&self) -> ReleaseIn {
+    fn body(&self) -> ReleaseIn {
         ReleaseIn {
             fh: self.fh,
             flags: self.flags,
             release_flags: 0,
             lock_owner: 0,
         }
-    }
-}
-
-/// RELEASE: the last user of an open file is gone.
-#[derive(Clone, Copy, Debug)]
-pub struct Release(pub Handle);
-
-impl Operation for Release {
-    const OPCODE: Opcode = Opcode::Release;
-    type In = ReleaseIn;
-    type Out = ();
-    type Reply = ();
-
-    fn nodeid(&self) -> u64 {
-        self.0.nodeid
-    }
-
-    fn body(&self) -> ReleaseIn {
-        self.0.release()
-    }
-
-    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
-        Ok(())
-    }
-}
-
-/// RELEASEDIR: the last user of an open directory is gone.
-#[derive(Clone, Copy, Debug)]
-pub struct Releasedir(pub Handle);
-
-impl Operation for Releasedir {
-    const OPCODE: Opcode = Opcode::Releasedir;
-    type In = ReleaseIn;
-    type Out = ();
-    type Reply = ();
-
-    fn nodeid(&self) -> u64 {
-        self.0.nodeid
-    }
-
-    fn body(&self) -> ReleaseIn {
-        self.0.release()
-    }
-
-    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
-        Ok(())
     }
 }
 
@@ -163,7 +63,7 @@ pub struct Range {
 }
 
 impl Range {
-    fn read(&self) -> ReadIn {
+    fn body(&self) -> ReadIn {
         ReadIn {
             fh: self.fh,
             offset: self.offset,
@@ -174,82 +74,83 @@ impl Range {
     }
 }
 
-/// READ: bytes of a file; fewer than asked for means the end of the file.
-#[derive(Clone, Copy, Debug)]
-pub struct Read(pub Range);
+/// Operations that say the same and differ in their number, in what ENOSYS means and in what is to be
+/// undone: `Name(Says): In => Out as Reply = value of (out, tail)`.
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident($says:ident): $in:ty => $out:ty as $reply:ty = $value:expr,
+        optional $optional:expr, undo $undo:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name(pub $says);
 
-impl Operation for Read {
-    const OPCODE: Opcode = Opcode::Read;
-    type In = ReadIn;
-    type Out = ();
-    /// Number of bytes.
-    type Reply = usize;
+        impl Operation for $name {
+            const OPCODE: Opcode = Opcode::$name;
+            const OPTIONAL: Option<Optional> = $optional;
+            type In = $in;
+            type Out = $out;
+            type Reply = $reply;
 
-    fn nodeid(&self) -> u64 {
-        self.0.nodeid
-    }
+            fn nodeid(&self) -> u64 {
+                self.0.nodeid
+            }
 
-    fn body(&self) -> ReadIn {
-        self.0.read()
-    }
+            fn body(&self) -> $in {
+                self.0.body()
+            }
 
-    fn reply(&self, (): (), tail: usize) -> Result<usize, ReplyFault> {
-        Ok(tail)
-    }
+            fn reply(&self, out: $out, tail: usize) -> Result<$reply, ReplyFault> {
+                let value: fn($out, usize) -> $reply = $value;
+                Ok(value(out, tail))
+            }
+
+            fn undo(out: &[u8]) -> Undo {
+                let undo: fn(&[u8]) -> Undo = $undo;
+                undo(out)
+            }
+        }
+    )+};
 }
 
-/// READDIR: names of a directory, see [`Dirents`](crate::dirent::Dirents).
-#[derive(Clone, Copy, Debug)]
-pub struct Readdir(pub Range);
+operations! {
+    /// OPEN: opens a file.
+    Open(Target): OpenIn => OpenOut as OpenOut = |out, _| out,
+        optional Some(Optional::Open), undo |out| opened(out, Undo::Release);
 
-impl Operation for Readdir {
-    const OPCODE: Opcode = Opcode::Readdir;
-    type In = ReadIn;
-    type Out = ();
-    /// Number of bytes; 0 at the end.
-    type Reply = usize;
+    /// OPENDIR: opens a directory.
+    Opendir(Target): OpenIn => OpenOut as OpenOut = |out, _| out,
+        optional Some(Optional::Opendir), undo |out| opened(out, Undo::Releasedir);
 
-    fn nodeid(&self) -> u64 {
-        self.0.nodeid
-    }
+    /// RELEASE: the last user of an open file is gone.
+    Release(Handle): ReleaseIn => () as () = |(), _| (),
+        optional None, undo nothing;
 
-    fn body(&self) -> ReadIn {
-        self.0.read()
-    }
+    /// RELEASEDIR: the last user of an open directory is gone.
+    Releasedir(Handle): ReleaseIn => () as () = |(), _| (),
+        optional None, undo nothing;
 
-    fn reply(&self, (): (), tail: usize) -> Result<usize, ReplyFault> {
-        Ok(tail)
-    }
+    /// READ: bytes of a file, and their number; fewer than asked for means the end of the file.
+    Read(Range): ReadIn => () as usize = |(), tail| tail,
+        optional None, undo nothing;
+
+    /// READDIR: names of a directory, see [`Dirents`](crate::dirent::Dirents), and their number of
+    /// bytes; 0 at the end.
+    Readdir(Range): ReadIn => () as usize = |(), tail| tail,
+        optional None, undo nothing;
+
+    /// READDIRPLUS: names of a directory with a lookup of each, see
+    /// [`DirentsPlus`](crate::dirent::DirentsPlus), and their number of bytes; 0 at the end.
+    Readdirplus(Range): ReadIn => () as usize = |(), tail| tail,
+        optional Some(Optional::Readdirplus), undo |_| Undo::ForgetEntries;
 }
 
-/// READDIRPLUS: names of a directory with a lookup of each, see
-/// [`DirentsPlus`](crate::dirent::DirentsPlus).
-#[derive(Clone, Copy, Debug)]
-pub struct Readdirplus(pub Range);
+/// Nothing is to be undone.
+fn nothing(_out: &[u8]) -> Undo {
+    Undo::Nothing
+}
 
-impl Operation for Readdirplus {
-    const OPCODE: Opcode = Opcode::Readdirplus;
-    const OPTIONAL: Option<Optional> = Some(Optional::Readdirplus);
-    type In = ReadIn;
-    type Out = ();
-    /// Number of bytes; 0 at the end.
-    type Reply = usize;
-
-    fn nodeid(&self) -> u64 {
-        self.0.nodeid
-    }
-
-    fn body(&self) -> ReadIn {
-        self.0.read()
-    }
-
-    fn reply(&self, (): (), tail: usize) -> Result<usize, ReplyFault> {
-        Ok(tail)
-    }
-
-    fn undo(_out: &[u8]) -> Undo {
-        Undo::ForgetEntries
-    }
+/// What was opened is to be closed.
+fn opened(out: &[u8], undo: fn(u64) -> Undo) -> Undo {
+    OpenOut::read_from_prefix(out).map_or(Undo::Nothing, |(open, _)| undo(open.fh))
 }
 
 /// FSYNCDIR: makes a directory durable.

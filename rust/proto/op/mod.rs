@@ -9,6 +9,8 @@
 mod handle;
 mod node;
 mod session;
+#[cfg(test)]
+mod tests;
 mod xattr;
 
 pub use handle::*;

@@ -118,9 +118,9 @@ impl Handle {
 fn ask(conn: &Connection, kind: HandleKind, nodeid: u64, flags: u32) -> Result<OpenOut> {
     match kind {
         HandleKind::File if conn.lacks(op::Optional::Open) => Err(ENOSYS),
-        HandleKind::File => conn.call(op::Open { nodeid, flags }),
+        HandleKind::File => conn.call(op::Open(op::Target { nodeid, flags })),
         HandleKind::Dir if conn.lacks(op::Optional::Opendir) => Err(ENOSYS),
-        HandleKind::Dir => conn.call(op::Opendir { nodeid, flags }),
+        HandleKind::Dir => conn.call(op::Opendir(op::Target { nodeid, flags })),
     }
 }
 
