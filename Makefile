@@ -32,7 +32,7 @@ module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against t
 	@scripts/kbuild build/module
 
 tools: setup ## mount.rfuse
-	@$(in_root) cargo build --quiet --release --locked --manifest-path tools/Cargo.toml
+	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
 
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
@@ -48,12 +48,12 @@ shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-o
 
 check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
-	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet --locked" || exit 1; done
+	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
 clippy: $(ready) ## clippy for the module, proto and tools; a warning is an error
 	@scripts/kbuild build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings
 	@for dir in $(workspaces); do $(in_root) sh -c \
-		"cd $$dir && cargo clippy --quiet --locked --all-targets -- -D warnings" || exit 1; done
+		"cd $$dir && cargo clippy --quiet --all-targets -- -D warnings" || exit 1; done
 
 fmt: setup ## formats all Rust code as the kernel's
 	@$(in_root) $(rustfmt) $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
@@ -63,7 +63,7 @@ fmt-check: setup ## tells whether `make fmt` would change anything
 
 doc: $(ready) ## rustdoc of the three crates and the tools
 	@scripts/kbuild build/doc RFUSE_DOC=1
-	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo doc --quiet --locked --no-deps" || exit 1; done
+	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo doc --quiet --no-deps" || exit 1; done
 
 shellcheck: setup ## shellcheck of every shell script
 	@$(in_root) scripts/shellcheck
