@@ -36,8 +36,10 @@ fn lookup(name: &[u8]) -> Lookup<'_> {
 }
 
 fn entry(nodeid: u64) -> EntryOut {
-    let mut entry = EntryOut::default();
-    entry.nodeid = nodeid;
+    let mut entry = EntryOut {
+        nodeid,
+        ..EntryOut::default()
+    };
     entry.attr.mode = 0o100_644;
     entry
 }
