@@ -4,7 +4,7 @@
 Orders and events are JSON, one a line, on the port rig.ctl. An order names a program, its time
 limit and whether to check the system afterwards; the kernel log counts from the last order that
 did not say `mark: false`. Events: line (the program's output), stacks,
-and at the end done (status, timed_out, faults).
+settle (answered by an empty line), and at the end done (status, timed_out, faults).
 """
 
 import json
@@ -93,9 +93,15 @@ class Agent:
         left = end_session(child.pid, 5)
         faults += [f"process {pid} (state {state}) does not die of SIGKILL" for pid, state in left.items()]
         if order["check"]:
+            self.settle()
             faults += self.checks.all()
         shutil.rmtree(scratch, ignore_errors=True)
         return {"status": child.poll(), "timed_out": timed_out, "faults": faults}
+
+    def settle(self):
+        """Has the host continue stopped servers: unmounting and the device's reset need them."""
+        self.send(event="settle")
+        self.reader.readline()
 
     def follow(self, child, deadline):
         """Passes the output on; tells whether the program ended by itself."""

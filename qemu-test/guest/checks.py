@@ -39,20 +39,27 @@ class Checks:
         faults = []
         for point in mounts():
             faults.append(f"left mounted: {point}")
-            subprocess.run(["umount", "-l", point], check=False, timeout=10)
+            faults += self.run("umount", "-l", point)
         faults += self.unload()
         faults += self.log.faults()
         return faults
 
     @staticmethod
+    def run(*command):
+        """Runs a command that must succeed, and in time; what it did instead."""
+        text = " ".join(command)
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            output = child.communicate(timeout=10)[0]
+        except subprocess.TimeoutExpired:
+            # Not waited for: it may not even die.
+            child.kill()
+            return [f"'{text}' did not end within 10 s"]
+        return [f"'{text}' failed: {output.strip()}"] if child.returncode else []
+
+    @staticmethod
     def unload():
         """Removes the module and looks for what it forgot."""
-        if loaded():
-            try:
-                done = subprocess.run(["rmmod", "rfuse"], capture_output=True, text=True, timeout=15,
-                                      check=False)
-            except subprocess.TimeoutExpired:
-                return ["rmmod rfuse did not end within 15 s"]
-            if done.returncode:
-                return [f"rmmod failed: {done.stderr.strip()}"]
+        if loaded() and (faults := Checks.run("rmmod", "rfuse")):
+            return faults
         return [f"slab cache left behind: {name}" for name in slabs()]

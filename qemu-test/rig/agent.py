@@ -21,6 +21,8 @@ class Agent:
 
     def __init__(self, machine):
         self.machine = machine
+        self.desk = HostDesk(machine)
+        self.desk.start()
         self.sock = connect(machine.run, "ctl.sock")
         self.pending = b""
 
@@ -56,7 +58,11 @@ class Agent:
             event = self.receive(deadline)
             if event["event"] == "done":
                 return event
-            output(event)
+            if event["event"] == "settle":
+                self.desk.settle()
+                self.sock.sendall(b"\n")
+            else:
+                output(event)
 
 
 class HostDesk(threading.Thread):
@@ -112,8 +118,11 @@ class HostDesk(threading.Thread):
         return done.returncode, done.stdout.decode(errors="surrogateescape")
 
     def settle(self):
-        """Lets every stopped server go on; tells whether one was killed."""
+        """Lets every stopped server go on."""
         for share in self.shares.values():
             if share.stopped:
                 share.resume()
+
+    def dead(self):
+        """Whether a server was killed, so that its device is silent for good."""
         return any(share.killed for share in self.shares.values())

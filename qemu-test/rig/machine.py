@@ -21,6 +21,8 @@ KERNEL_OPTIONS = (
 TCG = ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off,erms=off,fsrm=off,avx=off,avx2=off"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
 
+MONITOR_SECONDS = 10
+
 
 def connect(folder, name):
     """A connection to the UNIX socket `name`; paths by descriptor, as their length is limited."""
@@ -87,8 +89,10 @@ class Machine:
             if not self.process.alive() or time.monotonic() > deadline:
                 raise RuntimeError(f"QEMU did not start: see {self.process.log}")
             time.sleep(0.02)
-        initrd_loaded = connect(self.run, "mon.sock")
-        self.monitor = initrd_loaded.makefile("rwb", buffering=0)
+        monitor = connect(self.run, "mon.sock")
+        # A server that does not answer can block QEMU, and so its monitor.
+        monitor.settimeout(MONITOR_SECONDS)
+        self.monitor = monitor.makefile("rwb", buffering=0)
         self.monitor.readline()
         self.command("qmp_capabilities")
 
@@ -116,7 +120,8 @@ class Machine:
                 self.command("chardev-send-break", id="con")
                 time.sleep(0.1)
                 console.sendall(key.encode())
-                time.sleep(2)
+                # The serial console is slow; a list of all tasks takes seconds.
+                time.sleep(5)
 
     def alive(self):
         """Whether the guest still runs."""

@@ -34,7 +34,8 @@ def _end(number, _frame):
 @contextmanager
 def folder():
     """A new folder for one run; `build/test/last` leads to it. Shared directories go at its end."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a background job of a shell inherits it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     run = RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     run.mkdir(parents=True)

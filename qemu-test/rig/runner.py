@@ -2,11 +2,12 @@
 """Runs cases in as few guests as possible and reports each as it ends."""
 
 import os
+import re
 import time
 
 from . import case as cases_module
 from . import files
-from .agent import Agent, GuestGone, HostDesk
+from .agent import Agent, GuestGone
 from .hosttests import HostTests
 from .ktap import Ktap
 from .machine import Machine
@@ -15,6 +16,7 @@ from .share import Share
 BOOT_SECONDS = 60
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
 GRACE_SECONDS = 40
+CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Blocked State")
 
 
 class Report:
@@ -58,7 +60,7 @@ class Runner:
         self.run, self.accel, self.fs, self.report = run, accel, fs, report
         self.module = files.stripped_module(run) if fs == "rfuse" else None
         self.boots = 0
-        self.machine = self.agent = self.desk = None
+        self.machine = self.agent = None
 
     def all(self, chosen, host_names):
         """Runs the cases, and the host's tests beside them."""
@@ -112,8 +114,6 @@ class Runner:
         start = time.monotonic()
         self.machine.start()
         self.agent = Agent(self.machine)
-        self.desk = HostDesk(self.machine)
-        self.desk.start()
         faults = self.agent.ready(BOOT_SECONDS)["faults"]
         print(f"# guest {self.boots}: {self.accel}, {group[0].cpus} cpu, up in {time.monotonic() - start:.1f} s",
               flush=True)
@@ -124,7 +124,7 @@ class Runner:
         """Ends the guest, if there is one."""
         if self.machine:
             self.machine.stop()
-        self.machine = self.agent = self.desk = None
+        self.machine = self.agent = None
 
     def fail_boot(self, case, error):
         """Reports the case that a guest could not even be booted for."""
@@ -151,10 +151,9 @@ class Runner:
                 return self.lost(case, error, start, out)
             for fault in done["faults"]:
                 out.write(f"# fault: {fault}\n")
-        dead = self.desk.settle()
         faults = self.faults(done, ktap)
         self.report.add(case.name, time.monotonic() - start, faults, ktap.skipped, log)
-        return dead or bool(done["faults"])
+        return self.agent.desk.dead() or bool(done["faults"])
 
     @staticmethod
     def faults(done, ktap):
@@ -168,13 +167,22 @@ class Runner:
 
     def lost(self, case, error, start, out):
         """A guest that died or went silent: its stacks, then its end."""
+        self.agent.desk.settle()
         if self.machine.alive():
             self.machine.sysrq("wt")
-        lines = self.machine.tail(400)
+        lines = self.machine.tail(5000)
         out.writelines(line + "\n" for line in lines)
         self.report.add(case.name, time.monotonic() - start, [str(error)], log=self.machine.console,
-                        detail=[line for line in lines if line.strip()][-15:])
+                        detail=telling(lines))
         return True
+
+
+def telling(lines):
+    """The part of a console's log that says most: from the first sign of a crash on, else the end."""
+    for number, line in enumerate(lines):
+        if CRASH.search(line):
+            return lines[number:number + 15]
+    return [line for line in lines if line.strip()][-15:]
 
 
 def own(run):

@@ -24,8 +24,10 @@ quietly() {
 	log=$1
 	shift
 	mkdir -p "${log%/*}"
-	"$@" > "$log" 2>&1 9>&- &
+	"$@" > "$log" 2>&1 &
 	job=$!
+	# A background job ignores SIGINT, and a job that lived on would collide with the next set-up.
+	trap '$SUDO kill "$job" 2>/dev/null; wait "$job"; exit 130' INT TERM HUP
 	(
 		while sleep 20 && kill -0 "$job" 2>/dev/null; do
 			say "  … $(tail -n 1 "$log" | tr '\r' '\n' | tail -n 1 | cut -c1-90)"
@@ -36,6 +38,7 @@ quietly() {
 	wait "$job" || status=$?
 	kill "$ticker" 2>/dev/null || true
 	wait "$ticker" 2>/dev/null || true
+	trap - INT TERM HUP
 	if [ "$status" -ne 0 ]; then
 		tail -n 30 "$log" >&2
 		fail "that failed with status $status; the whole log is $log; 'make setup' goes on from here"
