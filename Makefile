@@ -37,6 +37,9 @@ tools: setup ## mount.rfuse
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
 
+debug-kernel: ## the debug kernel (KASAN, lockdep, …): built once, kept in RFUSE_CACHE
+	@scripts/setup debug-kernel
+
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, FS=virtiofs
 	@$(as_root) qemu-test/run --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
