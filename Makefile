@@ -9,6 +9,12 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 # Chosen cases (T=mount,walk), a list of them (LIST=1), the file system under test (FS=virtiofs).
 T ?=
 LIST ?=
+# What `make bench` measures.
+JOBS ?=
+OPS ?=
+QUICK ?=
+HIST ?=
+ROUNDS ?=
 FS ?= rfuse
 # What `make shell` shares with its guest.
 SHARE ?=
@@ -25,7 +31,7 @@ rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.tom
 ready := $(if $(KDIR),,setup)
 built := $(if $(filter rfuse,$(FS)),module tools)
 
-.PHONY: module tools setup clippy fmt fmt-check doc shellcheck check test demo shell clean distclean \
+.PHONY: module tools setup clippy fmt fmt-check doc shellcheck check test bench demo shell clean distclean \
 	distclean-cache help
 
 module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against that kernel tree
@@ -39,6 +45,11 @@ setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=
 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, FS=virtiofs
 	@$(as_root) qemu-test/run --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+
+bench: setup module tools ## rfuse beside the C client; OPS=statx,open HIST=1 QUICK=1 ROUNDS=7 LIST=1
+	@$(in_root) make --no-print-directory -s -C qemu-test/bench/insn OUT=$(abspath build/bench/bin)
+	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo
@@ -69,7 +80,7 @@ shellcheck: setup ## shellcheck of every shell script
 	@$(in_root) scripts/shellcheck
 
 clean: ## removes what was built, not what was set up
-	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/clippy build/doc build/cargo build/test
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/clippy build/doc build/cargo build/test build/bench
 
 distclean: ## removes build altogether; the cache stays
 	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system build
