@@ -2,12 +2,15 @@
 """Turns the plugin's histograms (insn/hist.c) into instructions of each function, side by side."""
 
 import bisect
+import re
 import subprocess
 from collections import Counter
 
 from .guest import SIDES
 
+# Functions below this many instructions an operation are left out.
 SMALLEST = 0.5
+MODULE = " [rfuse]"
 
 
 class Functions:
@@ -30,8 +33,9 @@ class Functions:
 
 
 def demangle(text):
-    """The text with Rust's symbols in readable form."""
-    return subprocess.run(["c++filt"], check=True, input=text, stdout=subprocess.PIPE, text=True).stdout
+    """The text with Rust's symbols in readable form, without the crates' hashes."""
+    done = subprocess.run(["c++filt"], check=True, input=text, stdout=subprocess.PIPE, text=True)
+    return re.sub(r"\[[0-9a-f]{8,}\]", "", done.stdout)
 
 
 def load(path, functions):
@@ -66,7 +70,8 @@ def text_of(op, profiles):
     lines = [f"{op}: instructions (and calls) of one operation by function, idle and tick left out",
              f"{'C':>10} {'calls':>7} {'rfuse':>10} {'calls':>7} {'rfuse - C':>10}  function",
              f"{sum(c_insns.values()):10.0f} {'':7} {sum(r_insns.values()):10.0f} {'':7} "
-             f"{sum(r_insns.values()) - sum(c_insns.values()):10.0f}  all"]
+             f"{sum(r_insns.values()) - sum(c_insns.values()):10.0f}  all",
+             f"{'':18} {sum(n for name, n in r_insns.items() if name.endswith(MODULE)):10.0f} {'':18}  {MODULE.strip()}"]
     for name in sorted(c_insns.keys() | r_insns.keys(),
                        key=lambda name: (-r_insns.get(name, 0), -c_insns.get(name, 0))):
         c, r = c_insns.get(name, 0), r_insns.get(name, 0)
