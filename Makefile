@@ -9,6 +9,12 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 # Chosen cases (T=mount,walk), a list of them (LIST=1), the file system under test (FS=virtiofs).
 T ?=
 LIST ?=
+# What `make bench` measures.
+JOBS ?=
+OPS ?=
+QUICK ?=
+HIST ?=
+ROUNDS ?=
 FS ?= rfuse
 # Kernel to test on: stock or debug.
 KERNEL ?= stock
@@ -29,8 +35,7 @@ modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module 
 built := $(if $(filter debug,$(KERNEL)),debug-kernel) $(if $(filter rfuse,$(FS)),$(modules) tools)
 debug_source = $$(readlink -f build/kernel-debug)/source
 
-.PHONY: module module-debug rig-modules rig-modules-debug debug-kernel tools setup clippy fmt fmt-check doc shellcheck check test demo shell clean distclean \
-	distclean-cache help
+.PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))
 
 module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against that kernel tree
 	@scripts/kbuild build/module
@@ -55,6 +60,11 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
 	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+
+bench: setup module tools ## rfuse beside the C client; OPS=statx,open HIST=1 QUICK=1 ROUNDS=7 LIST=1
+	@$(in_root) make --no-print-directory -s -C qemu-test/bench/insn OUT=$(abspath build/bench/bin)
+	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo
@@ -85,7 +95,7 @@ shellcheck: setup ## shellcheck of every shell script
 	@$(in_root) scripts/shellcheck
 
 clean: ## removes what was built, not what was set up
-	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/module-debug build/rig-modules* build/clippy build/doc build/cargo build/test
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/module-debug build/rig-modules* build/clippy build/doc build/cargo build/test build/bench
 
 distclean: ## removes build altogether; the cache stays
 	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system build

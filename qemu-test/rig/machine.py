@@ -40,13 +40,14 @@ def _socket(name, extra=""):
 
 
 class Machine:
-    """One guest. `files` is what lies under /rig in it; `limit` bounds its life in seconds."""
+    """One guest. `files` is what lies under /rig in it; `limit` bounds its life in seconds; `extra` is
+    more of QEMU's command line."""
 
     def __init__(self, run, shares, *, kernel, accel="tcg", cpus=1, memory="2G", mode="test", fs="rfuse",
-                 files, limit, label="boot"):
+                 files, limit, label="boot", extra=()):
         self.run, self.shares, self.kernel = run, shares, kernel
         self.accel, self.cpus, self.memory, self.mode, self.fs = accel, cpus, memory, mode, fs
-        self.files, self.limit, self.label = files, limit, label
+        self.files, self.limit, self.label, self.extra = files, limit, label, extra
         self.console = run / f"{label}-console.log"
         self.process = self.timer = None
         self.interactive = mode == "shell"
@@ -71,7 +72,7 @@ class Machine:
         for number, share in enumerate(self.shares):
             argv += ["-chardev", f"socket,id=fs{number},path={share.socket}", "-device",
                      f"vhost-user-fs-pci,chardev=fs{number},tag={share.tag},queue-size=1024"]
-        return argv
+        return [*argv, *self.extra]
 
     def start(self):
         """Starts the servers, then QEMU; returns when QEMU listens."""
