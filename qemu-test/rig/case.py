@@ -7,6 +7,7 @@
     # boot: own              a guest of its own; another word: a guest for the cases that have that word
     # cpus: 2                processors of its guest (1)
     # memory: 1G             memory of its guest (2G)
+    # append: OPTION…        more of the kernel's command line
     # fs: rfuse              only for this file system; skipped for another
     # kernel: debug          only for this kernel; skipped for another
     # expect: PATTERN        the checks must find this fault: the case proves that they do
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 
 from .paths import CASES
 
-HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|fs|kernel|expect):\s*(.*?)\s*$")
+HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|append|fs|kernel|expect):\s*(.*?)\s*$")
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Case:
     boot: str = ""
     cpus: int = 1
     memory: str = "2G"
+    append: str = ""
     fs: str = ""
     kernel: str = ""
     expect: str = ""
@@ -39,7 +41,7 @@ class Case:
     @property
     def machine(self):
         """Cases of equal value can share a guest, unless they want their own."""
-        return (self.cpus, self.memory)
+        return (self.cpus, self.memory, self.append)
 
 
 def load(path):

@@ -117,7 +117,7 @@ class Runner:
         self.machine = Machine(
             self.run, shares, kernel=self.kernel, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory,
             fs=self.fs, files=files.guest_files(group, self.kernel, self.module), limit=limit,
-            label=f"boot{self.boots}")
+            label=f"boot{self.boots}", append=group[0].append)
         start = time.monotonic()
         self.machine.start()
         self.agent = Agent(self.machine)
