@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A shared directory: one stock virtiofsd and one device tag."""
 
+import os
 import shlex
 import shutil
 import signal
@@ -11,13 +12,15 @@ from .process import Process
 
 
 class Share:
-    """virtiofsd on `directory`; the guest sees it under `tag`. Sockets lie in `run`."""
+    """virtiofsd on `directory`; the guest sees it under `tag`. Sockets lie in `run`; `env` is added to
+    virtiofsd's environment."""
 
-    def __init__(self, tag, directory, run, options=""):
+    def __init__(self, tag, directory, run, options="", env=None):
         self.tag = tag
         self.directory = directory
         self.run = run
         self.options = options
+        self.env = env or {}
         self.socket = f"{tag}.sock"
         self.stopped = False
         self.killed = False
@@ -30,7 +33,7 @@ class Share:
         if "--cache" not in self.options:
             argv.append("--cache=auto")
         log = self.run / f"virtiofsd-{self.tag}.log"
-        self.process = Process(argv + shlex.split(self.options), self.run, log)
+        self.process = Process(argv + shlex.split(self.options), self.run, log, env=os.environ | self.env)
         deadline = time.monotonic() + 10
         while not (self.run / self.socket).exists():
             if not self.process.alive() or time.monotonic() > deadline:
