@@ -18,14 +18,15 @@ export KERNEL_VERSION KDIR RFUSE_CACHE
 comma := ,
 in_root := scripts/in-root
 as_root := scripts/in-root --as-root
-workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml tools/Cargo.toml))
+workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml tools/Cargo.toml \
+	qemu-test/hostile/Cargo.toml))
 crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
-built := $(if $(filter rfuse,$(FS)),module tools)
+built := $(if $(filter rfuse,$(FS)),module tools hostile)
 
-.PHONY: module tools setup clippy fmt fmt-check doc shellcheck check test demo shell clean distclean \
+.PHONY: module tools hostile setup clippy fmt fmt-check doc shellcheck check test demo shell clean distclean \
 	distclean-cache help
 
 module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against that kernel tree
@@ -33,6 +34,9 @@ module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against t
 
 tools: setup ## mount.rfuse
 	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
+
+hostile: setup ## the virtio-fs server of the tests that lies
+	@$(in_root) cargo build --quiet --release --manifest-path qemu-test/hostile/Cargo.toml
 
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
@@ -56,10 +60,10 @@ clippy: $(ready) ## clippy for the module, proto and tools; a warning is an erro
 		"cd $$dir && cargo clippy --quiet --all-targets -- -D warnings" || exit 1; done
 
 fmt: setup ## formats all Rust code as the kernel's
-	@$(in_root) $(rustfmt) $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
+	@$(in_root) $(rustfmt) $(crates) $$(find tools qemu-test -name '*.rs' -not -path '*/target/*')
 
 fmt-check: setup ## tells whether `make fmt` would change anything
-	@$(in_root) $(rustfmt) --check $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
+	@$(in_root) $(rustfmt) --check $(crates) $$(find tools qemu-test -name '*.rs' -not -path '*/target/*')
 
 doc: $(ready) ## rustdoc of the three crates and the tools
 	@scripts/kbuild build/doc RFUSE_DOC=1

@@ -15,6 +15,7 @@ IMAGE = BUILD / "guest.ext4"
 INITRD = BUILD / "initrd"
 MODULE = BUILD / "module" / "rfuse.ko"
 HELPER = BUILD / "cargo" / "release" / "mount-rfuse"
+HOSTILE = BUILD / "cargo" / "release" / "hostile-server"
 VIRTIOFSD = "/usr/libexec/virtiofsd"
 
 

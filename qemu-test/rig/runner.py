@@ -6,12 +6,11 @@ import re
 import time
 
 from . import case as cases_module
-from . import files
+from . import files, hostile
 from .agent import Agent, GuestGone
 from .hosttests import HostTests
 from .ktap import Ktap
 from .machine import Machine
-from .share import Share
 
 BOOT_SECONDS = 60
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
@@ -106,7 +105,7 @@ class Runner:
         for tag, options in cases_module.shares_of(group).items():
             folder = self.run / "share" / tag
             folder.mkdir(parents=True, exist_ok=True)
-            shares.append(Share(tag, folder, self.run, options))
+            shares.append(hostile.make(tag, folder, self.run, options))
         limit = BOOT_SECONDS + sum(case.timeout + GRACE_SECONDS for case in group)
         self.machine = Machine(
             self.run, shares, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory, fs=self.fs,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A shared directory: one stock virtiofsd and one device tag."""
 
+import os
 import shlex
 import shutil
 import signal
@@ -13,6 +14,9 @@ from .process import Process
 class Share:
     """virtiofsd on `directory`; the guest sees it under `tag`. Sockets lie in `run`."""
 
+    # Queues for requests; the stock virtiofsd has one.
+    queues = 1
+
     def __init__(self, tag, directory, run, options=""):
         self.tag = tag
         self.directory = directory
@@ -23,18 +27,23 @@ class Share:
         self.killed = False
         self.process = None
 
-    def start(self):
-        """Starts virtiofsd and waits for its socket."""
+    def argv(self):
+        """The server's command line."""
         argv = [VIRTIOFSD, f"--socket-path={self.socket}", f"--shared-dir={self.directory}",
                 "--sandbox=chroot", "--xattr", "--posix-acl"]
         if "--cache" not in self.options:
             argv.append("--cache=auto")
-        log = self.run / f"virtiofsd-{self.tag}.log"
-        self.process = Process(argv + shlex.split(self.options), self.run, log)
+        return argv + shlex.split(self.options)
+
+    def start(self):
+        """Starts the server and waits for its socket."""
+        argv = self.argv()
+        log = self.run / f"{os.path.basename(argv[0])}-{self.tag}.log"
+        self.process = Process(argv, self.run, log)
         deadline = time.monotonic() + 10
         while not (self.run / self.socket).exists():
             if not self.process.alive() or time.monotonic() > deadline:
-                raise RuntimeError(f"virtiofsd for tag {self.tag} did not start: see {log}")
+                raise RuntimeError(f"{argv[0]} for tag {self.tag} did not start: see {log}")
             time.sleep(0.02)
 
     def pause(self):
