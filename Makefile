@@ -10,6 +10,10 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 T ?=
 LIST ?=
 FS ?= rfuse
+# Damage by the hostile server: seeds (1,2,3), damaged answers of each, seconds in all.
+SEED ?= $(RFUSE_SEED)
+ANSWERS ?=
+SECS ?=
 # What `make shell` shares with its guest.
 SHARE ?=
 
@@ -22,6 +26,7 @@ workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml tools/C
 	qemu-test/hostile/Cargo.toml))
 crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
+damage = $(foreach name,SEED ANSWERS SECS,$(if $($(name)),--set RFUSE_$(name)=$($(name))))
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
 built := $(if $(filter rfuse,$(FS)),module tools hostile)
@@ -42,7 +47,7 @@ setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=
 	@scripts/setup
 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, FS=virtiofs
-	@$(as_root) qemu-test/run --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+	@$(as_root) qemu-test/run --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo

@@ -55,8 +55,8 @@ class Report:
 class Runner:
     """All guests of one run, one after the other."""
 
-    def __init__(self, run, accel, fs, report):
-        self.run, self.accel, self.fs, self.report = run, accel, fs, report
+    def __init__(self, run, accel, fs, report, env=None):
+        self.run, self.accel, self.fs, self.report, self.env = run, accel, fs, report, env or {}
         self.module = files.stripped_module(run) if fs == "rfuse" else None
         self.boots = 0
         self.machine = self.agent = None
@@ -138,7 +138,8 @@ class Runner:
             share.clear()
         log = self.run / f"{case.name}.log"
         ktap, start = Ktap(), time.monotonic()
-        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": case.timeout, "check": True}
+        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": case.timeout, "check": True,
+                 "env": self.env}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
             def output(event):
                 out.write(event["text"])

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Processes that may block at any time, and must die of SIGKILL whenever they do."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+import traceback
+
+from siege.work import Worker, WrongContent
+
+# Whoever has not got on for so long is killed.
+PATIENCE = 1.5
+# And must be gone so soon.
+DEATH = 5.0
+
+
+class Fault(Exception):
+    """What must not happen."""
+
+
+def stacks(group):
+    """Kernel stacks of the processes of a group."""
+    text = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            if int(fields[2]) == group and fields[0] not in "ZX":
+                with open(f"/proc/{entry}/stack", encoding="utf-8") as stack:
+                    text.append(f"process {entry} state {fields[0]}:\n{stack.read()}")
+        except (OSError, IndexError):
+            continue
+    return "\n".join(text)
+
+
+def end_group(group, what):
+    """Kills a process group whose leader is a child; all of it must be gone in time."""
+    deadline = time.monotonic() + DEATH
+    while True:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        reap(group)
+        left = stacks(group)
+        if not left:
+            return
+        if time.monotonic() > deadline:
+            raise Fault(f"{what} does not die of SIGKILL within {DEATH} s:\n{left}")
+        time.sleep(0.02)
+
+
+def reap(group):
+    """Takes note of the leader's death, if it died."""
+    try:
+        os.waitpid(group, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def command(*words, patience=PATIENCE):
+    """Runs a command, killing it when it takes too long: its status (negative when killed) and output."""
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             process_group=0, text=True, errors="replace")
+    try:
+        output = child.communicate(timeout=patience)[0]
+    except subprocess.TimeoutExpired:
+        # The leader is reaped by Popen: its group must be empty.
+        os.killpg(child.pid, signal.SIGKILL)
+        try:
+            child.communicate(timeout=DEATH)
+        except subprocess.TimeoutExpired as error:
+            raise Fault(f"'{' '.join(words)}' does not die of SIGKILL within {DEATH} s:\n"
+                        f"{stacks(child.pid)}") from error
+        output = "(killed)"
+    return child.returncode, output.strip()
+
+
+class Member:
+    """One worker process, and the pipe that tells of its progress."""
+
+    def __init__(self, top, seed):
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(reader)
+            work(top, seed, writer)
+        os.close(writer)
+        os.set_blocking(reader, False)
+        self.pipe, self.seed = reader, seed
+        self.last, self.text = time.monotonic(), b""
+
+    def read(self):
+        """Takes what the pipe has; `False` at its end."""
+        try:
+            data = os.read(self.pipe, 65536)
+        except BlockingIOError:
+            return True
+        self.last = time.monotonic()
+        self.text = (self.text + data)[-4000:]
+        return bool(data)
+
+    def end(self):
+        """Kills it."""
+        try:
+            end_group(self.pid, f"a worker, last at {self.text.split()[-1:]}")
+        finally:
+            self.read()
+            os.close(self.pipe)
+        if b"WRONG" in self.text:
+            raise Fault(self.text[self.text.index(b"WRONG"):].decode(errors="replace"))
+
+
+def work(top, seed, writer):
+    """The worker process: never returns."""
+    os.setpgid(0, 0)
+    for stream in (0, 1, 2):
+        os.dup2(os.open("/dev/null", os.O_RDWR), stream)
+    try:
+        Worker(top, seed, lambda name: os.write(writer, f"{name}\n".encode())).run()
+    except WrongContent as error:
+        os.write(writer, f"WRONG content: {error}\n".encode())
+    except BaseException:  # pylint: disable=broad-except
+        os.write(writer, f"WRONG: {traceback.format_exc()}\n".encode())
+    os._exit(1)
+
+
+class Crew:
+    """Several workers; those that block or die are replaced."""
+
+    def __init__(self, top, size, random):
+        self.top, self.random = top, random
+        self.members = [self.hire() for _ in range(size)]
+        self.killed = self.died = 0
+
+    def hire(self):
+        """A new worker."""
+        return Member(self.top, self.random.randrange(1 << 30))
+
+    def watch(self, seconds):
+        """Looks after the workers for that time, or until as many as there are had to be killed."""
+        end, start = time.monotonic() + seconds, self.killed
+        while time.monotonic() < end and self.killed - start < len(self.members):
+            pipes = {member.pipe: member for member in self.members}
+            ready = select.select(list(pipes), [], [], 0.1)[0]
+            for pipe in ready:
+                if not pipes[pipe].read():
+                    self.died += 1
+                    self.replace(pipes[pipe])
+            for member in list(self.members):
+                if time.monotonic() - member.last > PATIENCE:
+                    self.killed += 1
+                    self.replace(member)
+
+    def replace(self, member):
+        """Ends a worker and hires another."""
+        self.members.remove(member)
+        member.end()
+        self.members.append(self.hire())
+
+    def end(self):
+        """Ends all."""
+        while self.members:
+            self.members.pop().end()
