@@ -9,33 +9,57 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 # Chosen cases (T=mount,walk), a list of them (LIST=1), the file system under test (FS=virtiofs).
 T ?=
 LIST ?=
+# What `make bench` measures.
+JOBS ?=
+OPS ?=
+QUICK ?=
+HIST ?=
+ROUNDS ?=
 FS ?= rfuse
 # Damage by the hostile server: seeds (1,2,3), damaged answers of each, seconds in all.
 SEED ?= $(RFUSE_SEED)
 ANSWERS ?=
-SECS ?=
+# Kernel to test on: stock or debug.
+KERNEL ?= stock
 # What `make shell` shares with its guest.
 SHARE ?=
+# Seconds for each fuzz target (60) or of damage, one target alone, the input of a finding, targets at a time (1 or 2).
+SECS ?=
+TARGET ?=
+INPUT ?=
+FUZZ_JOBS ?= 1
 
 export KERNEL_VERSION KDIR RFUSE_CACHE
 
 comma := ,
 in_root := scripts/in-root
 as_root := scripts/in-root --as-root
-workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml tools/Cargo.toml \
-	qemu-test/hostile/Cargo.toml))
+workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml rust/proto/fuzz/Cargo.toml \
+	tools/Cargo.toml qemu-test/hostile/Cargo.toml))
 crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
+# Rust files outside of the kernel's crates.
+host_rust = $$(find tools rust/proto/fuzz qemu-test -name '*.rs' -not -path '*/target/*')
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
 damage = $(foreach name,SEED ANSWERS SECS,$(if $($(name)),--set RFUSE_$(name)=$($(name))))
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
-built := $(if $(filter rfuse,$(FS)),module tools hostile)
+modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
+built := $(if $(filter debug,$(KERNEL)),debug-kernel) $(if $(filter rfuse,$(FS)),$(modules) tools hostile)
+debug_source = $$(readlink -f build/kernel-debug)/source
 
-.PHONY: module tools hostile setup clippy fmt fmt-check doc shellcheck check test demo shell clean distclean \
-	distclean-cache help
+.PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))
 
 module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against that kernel tree
 	@scripts/kbuild build/module
+
+module-debug: debug-kernel ## build/module-debug/rfuse.ko, for the debug kernel
+	@KDIR=$(debug_source) scripts/kbuild build/module-debug
+
+rig-modules: setup
+	@scripts/kbuild --source qemu-test/modules build/rig-modules
+
+rig-modules-debug: debug-kernel
+	@KDIR=$(debug_source) scripts/kbuild --source qemu-test/modules build/rig-modules-debug
 
 tools: setup ## mount.rfuse
 	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
@@ -46,8 +70,16 @@ hostile: setup ## the virtio-fs server of the tests that lies
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
 
-test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, FS=virtiofs
-	@$(as_root) qemu-test/run --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept in RFUSE_CACHE
+	@scripts/setup debug-kernel
+
+test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
+	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+
+bench: setup module tools ## rfuse beside the C client; OPS=statx,open HIST=1 QUICK=1 ROUNDS=7 LIST=1
+	@$(in_root) make --no-print-directory -s -C qemu-test/bench/insn OUT=$(abspath build/bench/bin)
+	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo
@@ -59,16 +91,19 @@ check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
+fuzz-host: setup ## fuzzes the parsers of proto: SECS=60 a target, FUZZ_JOBS=2, TARGET=name, INPUT=file (a finding)
+	@$(in_root) scripts/fuzz --secs $(or $(SECS),60) --jobs $(FUZZ_JOBS) $(if $(INPUT),--input $(INPUT)) $(TARGET)
+
 clippy: $(ready) ## clippy for the module, proto and tools; a warning is an error
 	@scripts/kbuild build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings
 	@for dir in $(workspaces); do $(in_root) sh -c \
 		"cd $$dir && cargo clippy --quiet --all-targets -- -D warnings" || exit 1; done
 
 fmt: setup ## formats all Rust code as the kernel's
-	@$(in_root) $(rustfmt) $(crates) $$(find tools qemu-test -name '*.rs' -not -path '*/target/*')
+	@$(in_root) $(rustfmt) $(crates) $(host_rust)
 
 fmt-check: setup ## tells whether `make fmt` would change anything
-	@$(in_root) $(rustfmt) --check $(crates) $$(find tools qemu-test -name '*.rs' -not -path '*/target/*')
+	@$(in_root) $(rustfmt) --check $(crates) $(host_rust)
 
 doc: $(ready) ## rustdoc of the three crates and the tools
 	@scripts/kbuild build/doc RFUSE_DOC=1
@@ -78,7 +113,7 @@ shellcheck: setup ## shellcheck of every shell script
 	@$(in_root) scripts/shellcheck
 
 clean: ## removes what was built, not what was set up
-	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/clippy build/doc build/cargo build/test
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/module-debug build/rig-modules* build/clippy build/doc build/cargo build/test build/bench
 
 distclean: ## removes build altogether; the cache stays
 	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system build

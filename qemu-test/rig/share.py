@@ -12,16 +12,18 @@ from .process import Process
 
 
 class Share:
-    """virtiofsd on `directory`; the guest sees it under `tag`. Sockets lie in `run`."""
+    """virtiofsd on `directory`; the guest sees it under `tag`. Sockets lie in `run`; `env` is added to
+    virtiofsd's environment."""
 
     # Queues for requests; the stock virtiofsd has one.
     queues = 1
 
-    def __init__(self, tag, directory, run, options=""):
+    def __init__(self, tag, directory, run, options="", env=None):
         self.tag = tag
         self.directory = directory
         self.run = run
         self.options = options
+        self.env = env or {}
         self.socket = f"{tag}.sock"
         self.stopped = False
         self.killed = False
@@ -39,7 +41,7 @@ class Share:
         """Starts the server and waits for its socket."""
         argv = self.argv()
         log = self.run / f"{os.path.basename(argv[0])}-{self.tag}.log"
-        self.process = Process(argv, self.run, log)
+        self.process = Process(argv, self.run, log, env=os.environ | self.env)
         deadline = time.monotonic() + 10
         while not (self.run / self.socket).exists():
             if not self.process.alive() or time.monotonic() > deadline:

@@ -89,9 +89,10 @@ impl<'a> Dirents<'a> {
         Self(Records::new(bytes))
     }
 
-    /// Parses on from a [`position`](Self::position) of the same body.
-    pub fn resume(bytes: &'a [u8], position: usize) -> Self {
-        Self(Records::resume(bytes, position))
+    /// Parses on from a [`position`](Self::position) of the same body; `before` is the offset of the
+    /// entry that ends there, if there is one.
+    pub fn resume(bytes: &'a [u8], position: usize, before: Option<u64>) -> Self {
+        Self(Records::resume(bytes, position, before))
     }
 
     /// Where the next entry starts in the body, in bytes.
@@ -124,9 +125,10 @@ impl<'a> DirentsPlus<'a> {
         Self(Records::new(bytes))
     }
 
-    /// Parses on from a [`position`](Self::position) of the same body.
-    pub fn resume(bytes: &'a [u8], position: usize) -> Self {
-        Self(Records::resume(bytes, position))
+    /// Parses on from a [`position`](Self::position) of the same body; `before` is the offset of the
+    /// entry that ends there, if there is one.
+    pub fn resume(bytes: &'a [u8], position: usize, before: Option<u64>) -> Self {
+        Self(Records::resume(bytes, position, before))
     }
 
     /// Where the next entry starts in the body, in bytes; after a fault, where the bad one starts.
@@ -236,14 +238,14 @@ struct Records<'a> {
 
 impl<'a> Records<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self::resume(bytes, 0)
+        Self::resume(bytes, 0, None)
     }
 
-    fn resume(bytes: &'a [u8], position: usize) -> Self {
+    fn resume(bytes: &'a [u8], position: usize, last_off: Option<u64>) -> Self {
         Self {
             bytes,
             position,
-            last_off: None,
+            last_off,
             ended: false,
         }
     }

@@ -10,14 +10,21 @@ import traceback
 
 from siege.work import Worker, WrongContent
 
+SLOWNESS = int(os.environ.get("RFUSE_PATIENCE", 1))
 # Whoever has not got on for so long is killed.
-PATIENCE = 1.5
+PATIENCE = 1.5 * SLOWNESS
 # And must be gone so soon.
-DEATH = 5.0
+DEATH = 5.0 * SLOWNESS
+# Unless it waits for another (see Crew.end_all), which is looked into after this time.
+QUICK_DEATH = 0.5 * SLOWNESS
 
 
 class Fault(Exception):
     """What must not happen."""
+
+
+class Undead(Fault):
+    """A process that does not die of SIGKILL."""
 
 
 def stacks(group):
@@ -35,20 +42,25 @@ def stacks(group):
     return "\n".join(text)
 
 
-def end_group(group, what):
+def kill_group(group):
+    """SIGKILL to a group, if there still is one."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def end_group(group, what, patience=DEATH):
     """Kills a process group whose leader is a child; all of it must be gone in time."""
-    deadline = time.monotonic() + DEATH
+    deadline = time.monotonic() + patience
     while True:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        kill_group(group)
         reap(group)
         left = stacks(group)
         if not left:
             return
         if time.monotonic() > deadline:
-            raise Fault(f"{what} does not die of SIGKILL within {DEATH} s:\n{left}")
+            raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}")
         time.sleep(0.02)
 
 
@@ -68,7 +80,7 @@ def command(*words, patience=PATIENCE):
         output = child.communicate(timeout=patience)[0]
     except subprocess.TimeoutExpired:
         # The leader is reaped by Popen: its group must be empty.
-        os.killpg(child.pid, signal.SIGKILL)
+        kill_group(child.pid)
         try:
             child.communicate(timeout=DEATH)
         except subprocess.TimeoutExpired as error:
@@ -102,13 +114,11 @@ class Member:
         self.text = (self.text + data)[-4000:]
         return bool(data)
 
-    def end(self):
+    def end(self, patience=DEATH):
         """Kills it."""
-        try:
-            end_group(self.pid, f"a worker, last at {self.text.split()[-1:]}")
-        finally:
-            self.read()
-            os.close(self.pipe)
+        end_group(self.pid, f"a worker, last at {self.text.split()[-1:]}", patience)
+        self.read()
+        os.close(self.pipe)
         if b"WRONG" in self.text:
             raise Fault(self.text[self.text.index(b"WRONG"):].decode(errors="replace"))
 
@@ -131,36 +141,44 @@ class Crew:
     """Several workers; those that block or die are replaced."""
 
     def __init__(self, top, size, random):
-        self.top, self.random = top, random
-        self.members = [self.hire() for _ in range(size)]
-        self.killed = self.died = 0
+        self.top, self.size, self.random = top, size, random
+        self.members = []
+        self.killed = self.died = self.waited = 0
+        self.fill()
 
-    def hire(self):
-        """A new worker."""
-        return Member(self.top, self.random.randrange(1 << 30))
+    def fill(self):
+        """Hires up to the full number."""
+        while len(self.members) < self.size:
+            self.members.append(Member(self.top, self.random.randrange(1 << 30)))
 
     def watch(self, seconds):
         """Looks after the workers for that time, or until as many as there are had to be killed."""
         end, start = time.monotonic() + seconds, self.killed
-        while time.monotonic() < end and self.killed - start < len(self.members):
+        while time.monotonic() < end and self.killed - start < self.size:
             pipes = {member.pipe: member for member in self.members}
-            ready = select.select(list(pipes), [], [], 0.1)[0]
-            for pipe in ready:
-                if not pipes[pipe].read():
-                    self.died += 1
-                    self.replace(pipes[pipe])
-            for member in list(self.members):
-                if time.monotonic() - member.last > PATIENCE:
-                    self.killed += 1
-                    self.replace(member)
+            dead = [pipes[pipe] for pipe in select.select(list(pipes), [], [], 0.1)[0] if not pipes[pipe].read()]
+            late = [member for member in self.members if time.monotonic() - member.last > PATIENCE]
+            self.died += len(dead)
+            self.killed += len(set(late) - set(dead))
+            self.dismiss(dead + late)
+            self.fill()
 
-    def replace(self, member):
-        """Ends a worker and hires another."""
-        self.members.remove(member)
-        member.end()
-        self.members.append(self.hire())
+    def dismiss(self, members):
+        """Ends some workers. One that does not die at once may wait for a name that another looks up: the
+        kernel's own wait for that (d_alloc_parallel) heeds no signal, but ends with the other's."""
+        try:
+            for member in set(members):
+                self.members.remove(member)
+                member.end(QUICK_DEATH)
+        except Undead:
+            self.waited += 1
+            self.members += [member]
+            self.end()
 
     def end(self):
-        """Ends all."""
-        while self.members:
-            self.members.pop().end()
+        """Ends all, whoever waits for whom."""
+        for member in self.members:
+            kill_group(member.pid)
+        members, self.members = self.members, []
+        for member in members:
+            member.end()

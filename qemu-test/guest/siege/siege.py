@@ -6,10 +6,10 @@ import random
 import time
 
 from ktap import FS, host
-from siege.crew import Crew, Fault, command
+from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
 
 # What a command that needs nothing of the server may take.
-SOON = 10.0
+SOON = 10.0 * SLOWNESS
 
 
 def ask(tag, *words):
@@ -30,7 +30,7 @@ class Siege:
     def __init__(self, tag, point, seed, workers):
         self.tag, self.point, self.workers = tag, point, workers
         self.random = random.Random(seed)
-        self.mounts = self.refused = self.killed = self.died = self.forced = 0
+        self.mounts = self.refused = self.killed = self.died = self.waited = self.forced = 0
 
     def run(self, deadline):
         """Cycles until the server did its number of damages, or the time is over: its counts."""
@@ -49,7 +49,9 @@ class Siege:
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)))
                     self.maybe_drop()
             finally:
-                self.killed, self.died = self.killed + crew.killed, self.died + crew.died
+                self.killed += crew.killed
+                self.died += crew.died
+                self.waited += crew.waited
                 crew.end()
         self.unmount()
         if self.random.random() < 0.2:
@@ -57,7 +59,7 @@ class Siege:
 
     def mount(self):
         """Whether the mount succeeded: an INIT may be damaged."""
-        status, _ = command("mount", "-t", FS, self.tag, self.point, patience=3)
+        status, _ = command("mount", "-t", FS, self.tag, self.point, patience=2 * PATIENCE)
         self.mounts += 1
         self.refused += status != 0
         return is_mounted(self.point)
@@ -73,7 +75,7 @@ class Siege:
         if not is_mounted(self.point):
             return
         if self.random.random() < 0.8:
-            command("umount", self.point, patience=3)
+            command("umount", self.point, patience=2 * PATIENCE)
         if is_mounted(self.point):
             self.forced += 1
             status, output = command("umount", "-f", self.point, patience=SOON)
@@ -91,4 +93,4 @@ class Siege:
 
     def __str__(self):
         return (f"{self.mounts} mounts ({self.refused} refused, {self.forced} forced off), "
-                f"{self.killed} workers killed, {self.died} died")
+                f"{self.killed} workers killed, {self.died} died, {self.waited} waited for another")

@@ -17,14 +17,15 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Writes into a new file.
+    /// Goes on with a file, or begins it.
     ///
     /// # Errors
     ///
-    /// Why it cannot be made.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    /// Why it cannot be written.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
         Ok(Self {
-            file: Some(BufWriter::new(File::create(path)?)),
+            file: Some(BufWriter::new(file)),
             ..Self::default()
         })
     }

@@ -76,7 +76,7 @@ fn service(arguments: &Arguments) -> Result<Service> {
         ..Settings::default()
     };
     let journal = match &arguments.journal {
-        Some(path) => Journal::create(path)
+        Some(path) => Journal::open(path)
             .with_context(|| format!("cannot write the journal {}", path.display()))?,
         None => Journal::default(),
     };

@@ -138,11 +138,22 @@ fn resuming_at_a_position() {
     assert_eq!(entries.position(), 0);
     entries.next().unwrap().unwrap();
     assert_eq!(entries.position(), 32);
-    let rest: Vec<_> = Dirents::resume(&bytes, entries.position()).collect();
+    let rest: Vec<_> = Dirents::resume(&bytes, entries.position(), Some(1)).collect();
     assert_eq!(rest, entries.collect::<Vec<_>>());
     assert_eq!(rest.len(), 2);
-    assert_eq!(Dirents::resume(&bytes, bytes.len()).next(), None);
-    assert_eq!(Dirents::resume(&bytes, usize::MAX).next(), None);
+    assert_eq!(Dirents::resume(&bytes, bytes.len(), None).next(), None);
+    assert_eq!(Dirents::resume(&bytes, usize::MAX, None).next(), None);
+}
+
+#[test]
+fn resuming_does_not_forget_the_offset_before() {
+    let bytes = [record(5, b"a"), record(5, b"b"), record(6, b"c")].concat();
+    let mut rest = Dirents::resume(&bytes, 32, Some(5));
+    assert_eq!(rest.next(), Some(Err(DirentFault::Stuck { off: 5 })));
+    assert_eq!(Dirents::resume(&bytes, 32, None).count(), 2);
+    let bytes = [record_plus(7, 5, b"a"), record_plus(8, 5, b"b")].concat();
+    let mut rest = DirentsPlus::resume(&bytes, 160, Some(5));
+    assert_eq!(rest.next(), Some(Err(DirentFault::Stuck { off: 5 })));
 }
 
 #[test]

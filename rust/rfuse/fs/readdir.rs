@@ -201,12 +201,13 @@ impl Stream {
 
     /// The next entry, and where the one behind it lies.
     fn peek(&self) -> Option<(Result<Entry<'_>, DirentFault>, usize)> {
+        let before = (self.next > 0).then_some(self.position);
         if self.plus {
-            let mut entries = DirentsPlus::resume(self.filled(), self.next);
+            let mut entries = DirentsPlus::resume(self.filled(), self.next, before);
             let entry = entries.next()?.map(|plus| plus.dirent);
             return Some((entry, entries.position()));
         }
-        let mut entries = Dirents::resume(self.filled(), self.next);
+        let mut entries = Dirents::resume(self.filled(), self.next, before);
         let entry = entries.next()?;
         Some((entry, entries.position()))
     }

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest with both clients."""
+
+import base64
+import gzip
+
+from rig import files, kernel
+from rig.agent import Agent, GuestGone
+from rig.machine import Machine
+from rig.share import Share
+
+from . import places
+
+BOOT_SECONDS = 90
+# One file system for both: what differs is the client.
+SIDES = {"c": "virtiofs", "rfuse": "rfuse"}
+SERVER_OPTIONS = "--cache=auto --seccomp=none"
+SYMBOLS = "echo 0 > /proc/sys/kernel/kptr_restrict; grep -i ' [tw] ' /proc/kallsyms | gzip -1 | base64 -w 0"
+
+
+class Guest:
+    """A guest with a device for each client, all on the same directory."""
+
+    def __init__(self, folder, *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench"):
+        env = {"LD_PRELOAD": str(places.BIN / "late.so"), "LATE_US": str(late_us)} if late_us else {}
+        shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in SIDES]
+        programs = {f"rig/bench/{path.name}": path for path in places.BIN.iterdir() if path.suffix != ".so"}
+        stock = kernel.stock()
+        self.machine = Machine(
+            folder, shares, kernel=stock, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
+            files=files.guest_files([], stock, files.stripped_module(folder, stock), programs))
+        self.agent = None
+        self.scripts = 0
+
+    def __enter__(self):
+        self.machine.start()
+        self.agent = Agent(self.machine)
+        faults = self.agent.ready(BOOT_SECONDS)["faults"]
+        if faults:
+            raise GuestGone(f"the kernel complained while booting: {faults[0]}")
+        return self
+
+    def __exit__(self, *_):
+        self.machine.stop()
+
+    def run(self, command, seconds=60, line=None, check=False):
+        """Runs a shell command; its lines of output, which `line` gets as they come."""
+        lines = []
+
+        def output(event):
+            text = event["text"].rstrip("\n")
+            lines.append(text)
+            if line:
+                line(text)
+
+        self.scripts += 1
+        order = {"run": ["sh", "-euc", command], "name": f"bench{self.scripts}", "timeout": seconds,
+                 "check": check, "mark": False}
+        done = self.agent.run(order, seconds + 40, output)
+        if done["status"] or done["faults"]:
+            raise GuestGone("\n".join([f"'{command}' ended with {done['status']}", *lines[-20:],
+                                       *done["faults"]]))
+        return lines
+
+    def mount(self):
+        """Mounts both below /tmp; returns {side: directory}."""
+        for tag, fs in SIDES.items():
+            self.run(f"mkdir -p /tmp/{tag}; mount -t {fs} -o ro {tag} /tmp/{tag}")
+        return {tag: f"/tmp/{tag}" for tag in SIDES}
+
+    def unmount(self):
+        """Unmounts both and unloads the module; a complaint of the kernel since the boot is an error."""
+        self.run("\n".join(f"umount /tmp/{tag}" for tag in SIDES), check=True)
+
+    def symbols(self):
+        """/proc/kallsyms: functions of the kernel and of what is loaded."""
+        return gzip.decompress(base64.b64decode(self.run(SYMBOLS)[-1])).decode()
+
+
+def need_symbols(folder):
+    """Has a guest tell the kernel's symbols, once for each kernel; they do not move (nokaslr)."""
+    path = places.kallsyms()
+    if path.exists():
+        return path
+    print("bench: boots a guest once for the kernel's symbols", flush=True)
+    with Guest(folder, label="symbols", limit=120) as guest:
+        path.write_text(guest.symbols())
+    return path

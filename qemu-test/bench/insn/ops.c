@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "ops.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define MIB (1 << 20)
+/* Sizes of the tree (bench/tree.py). */
+#define DATA_MIB 16
+#define DATA_PAGES (DATA_MIB * MIB / PAGE)
+#define ENTRIES 10000
+
+static char buffer[MIB] __attribute__((aligned(PAGE)));
+static int fd = -1;
+static char *map;
+static uint32_t seed;
+
+void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void open_as(const char *name, int flags)
+{
+	fd = open(name, flags, 0644);
+	if (fd < 0)
+		die(name);
+	seed = 1;
+}
+
+static void close_fd(void)
+{
+	close(fd);
+	fd = -1;
+}
+
+static void open_small(void)
+{
+	open_as("small", O_RDONLY);
+}
+
+static void open_data(void)
+{
+	open_as("data", O_RDONLY);
+}
+
+static void open_direct(void)
+{
+	open_as("data", O_RDONLY | O_DIRECT);
+}
+
+static void get(size_t size, off_t at)
+{
+	if (pread(fd, buffer, size, at) != (ssize_t)size)
+		die("pread");
+}
+
+static off_t random_page(void)
+{
+	seed = seed * 1103515245 + 12345;
+	return (off_t)((seed >> 8) % DATA_PAGES) * PAGE;
+}
+
+static void open_cold(void)
+{
+	open_data();
+	if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
+		die("fadvise");
+}
+
+static void open_hot(void)
+{
+	open_data();
+	for (int i = 0; i < DATA_MIB; i++)
+		get(MIB, (off_t)i * MIB);
+}
+
+static void map_data(void)
+{
+	map = mmap(NULL, DATA_MIB * MIB, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		die("mmap");
+}
+
+static void map_cold(void)
+{
+	open_cold();
+	map_data();
+}
+
+static void unmap(void)
+{
+	munmap(map, DATA_MIB * MIB);
+	close_fd();
+}
+
+static void drop_dentries(void)
+{
+	int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (write(drop, "2", 1) != 1)
+		die("drop_caches");
+	close(drop);
+}
+
+/* A system call that does nothing: what the measuring itself costs. */
+static void getppid_one(int i)
+{
+	(void)i;
+	syscall(SYS_getppid);
+}
+
+/* The cheapest sleep on a virtio device: woken from its interrupt. */
+static void open_disk(void)
+{
+	open_as("/dev/vda", O_RDONLY | O_DIRECT);
+}
+
+static void disk_one(int i)
+{
+	get(PAGE, PAGE * (i % 64));
+}
+
+static void stat_one(int i)
+{
+	struct stat st;
+
+	(void)i;
+	if (stat("small", &st))
+		die("stat");
+}
+
+static void statx_one(int i)
+{
+	struct statx st;
+
+	(void)i;
+	if (statx(AT_FDCWD, "small", AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st))
+		die("statx");
+}
+
+static void fstatx_one(int i)
+{
+	struct statx st;
+
+	(void)i;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st))
+		die("fstatx");
+}
+
+static void statfs_one(int i)
+{
+	struct statfs st;
+
+	(void)i;
+	if (fstatfs(fd, &st))
+		die("statfs");
+}
+
+static void fsync_one(int i)
+{
+	(void)i;
+	if (fsync(fd))
+		die("fsync");
+}
+
+static void missing_one(int i)
+{
+	struct stat st;
+
+	(void)i;
+	if (!stat("missing", &st))
+		die("missing");
+}
+
+static void open_one(int i)
+{
+	(void)i;
+	open_small();
+	close_fd();
+}
+
+static void open_read_one(int i)
+{
+	(void)i;
+	open_small();
+	get(PAGE, 0);
+	close_fd();
+}
+
+static void random_one(int i)
+{
+	(void)i;
+	get(PAGE, random_page());
+}
+
+static void mib_one(int i)
+{
+	get(MIB, (off_t)(i % DATA_MIB) * MIB);
+}
+
+static void page_one(int i)
+{
+	get(PAGE, (off_t)(i % DATA_PAGES) * PAGE);
+}
+
+static void touch_one(int i)
+{
+	static volatile char sink;
+
+	sink = map[(size_t)i * PAGE];
+	(void)sink;
+}
+
+static void readdir_one(int i)
+{
+	DIR *dir = opendir("entries");
+	int n = 0;
+
+	(void)i;
+	if (!dir)
+		die("entries");
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	if (n != ENTRIES + 2)
+		die("readdir");
+}
+
+static void readdir_stat_one(int i)
+{
+	DIR *dir = opendir("entries");
+	struct dirent *entry;
+	struct stat st;
+
+	(void)i;
+	if (!dir)
+		die("entries");
+	while ((entry = readdir(dir)))
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			die("fstatat");
+	closedir(dir);
+}
+
+static void create_unlink_one(int i)
+{
+	(void)i;
+	open_as("new", O_CREAT | O_EXCL | O_WRONLY);
+	close_fd();
+	if (unlink("new"))
+		die("unlink");
+}
+
+static void mkdir_rmdir_one(int i)
+{
+	(void)i;
+	if (mkdir("new", 0755) || rmdir("new"))
+		die("mkdir");
+}
+
+static void rename_one(int i)
+{
+	(void)i;
+	if (rename("small", "moved") || rename("moved", "small"))
+		die("rename");
+}
+
+static void put(size_t size, off_t at)
+{
+	if (pwrite(fd, buffer, size, at) != (ssize_t)size)
+		die("pwrite");
+}
+
+static void open_scratch(void)
+{
+	open_as("scratch", O_CREAT | O_RDWR);
+	for (int i = 0; i < DATA_MIB; i++)
+		put(MIB, (off_t)i * MIB);
+	fsync_one(0);
+}
+
+static void open_scratch_direct(void)
+{
+	open_scratch();
+	close_fd();
+	open_as("scratch", O_RDWR | O_DIRECT);
+}
+
+static void remove_scratch(void)
+{
+	close_fd();
+	if (unlink("scratch"))
+		die("scratch");
+}
+
+static void random_write_one(int i)
+{
+	(void)i;
+	put(PAGE, random_page());
+}
+
+static void mib_write_one(int i)
+{
+	put(MIB, (off_t)(i % DATA_MIB) * MIB);
+}
+
+static void mib_write_fsync_one(int i)
+{
+	mib_write_one(i);
+	fsync_one(i);
+}
+
+static void page_write_one(int i)
+{
+	put(PAGE, (off_t)(i % DATA_PAGES) * PAGE);
+}
+
+#define REPEAT(times) .count = (times), .per = 1
+#define ONCE(per_) .count = 1, .per = (per_)
+#define ON(prepare_) .prepare = (prepare_), .finish = close_fd
+#define WRITES(prepare_) .prepare = (prepare_), .finish = remove_scratch, .writes = true
+
+const struct op ops[] = {
+	{ "getppid", "a system call that does nothing", 0, 100, REPEAT(20000), getppid_one },
+	{ "disk-4k", "4 KiB O_DIRECT of a virtio disk", 0, 20, REPEAT(400), disk_one, ON(open_disk) },
+	{ "statx", "statx by path, forced", 0.75, 20, REPEAT(400), statx_one },
+	{ "fstatx", "statx of an open file, forced", 0.75, 20, REPEAT(400), fstatx_one, ON(open_small) },
+	{ "statfs", "statfs", 0.75, 20, REPEAT(400), statfs_one, ON(open_small) },
+	{ "fsync", "fsync of a clean file", 1, 20, REPEAT(400), fsync_one, ON(open_small) },
+	{ "missing", "stat of a missing name", 0.75, 20, REPEAT(400), missing_one },
+	{ "stat", "stat, cached", 1, 100, REPEAT(2000), stat_one },
+	{ "open", "open + close", 0.7, 20, REPEAT(300), open_one },
+	{ "open-read", "open + read 4 KiB + close", 0.7, 20, REPEAT(300), open_read_one },
+	{ "direct-4k", "O_DIRECT random read 4 KiB", 0.75, 20, REPEAT(400), random_one, ON(open_direct) },
+	{ "direct-1m", "O_DIRECT read 1 MiB", 1, 2, REPEAT(48), mib_one, ON(open_direct) },
+	{ "cold-1m", "buffered cold sequential read 1 MiB", 0.6, 0, REPEAT(DATA_MIB), mib_one, ON(open_cold) },
+	{ "cold-4k-random", "buffered cold random read 4 KiB", 1, 0, REPEAT(400), random_one, ON(open_cold) },
+	{ "cached-4k", "buffered cached read 4 KiB", 1, 100, REPEAT(4000), page_one, ON(open_hot) },
+	{ "mmap-cold", "mmap, cold, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_cold, unmap },
+	{ "readdir", "readdir of 10,000, an entry", 1, 0, ONCE(ENTRIES), readdir_one, drop_dentries },
+	{ "readdir-stat", "readdir and stat, an entry", 1, 0, ONCE(ENTRIES), readdir_stat_one, drop_dentries },
+	{ "create-unlink", "create + unlink", 1, 20, REPEAT(200), create_unlink_one, .writes = true },
+	{ "mkdir-rmdir", "mkdir + rmdir", 1, 20, REPEAT(200), mkdir_rmdir_one, .writes = true },
+	{ "rename", "rename", 1, 10, .count = 150, .per = 2, rename_one, .writes = true },
+	{ "direct-write-4k", "O_DIRECT random write 4 KiB", 1, 20, REPEAT(400), random_write_one, WRITES(open_scratch_direct) },
+	{ "direct-write-1m", "O_DIRECT write 1 MiB", 1, 2, REPEAT(48), mib_write_one, WRITES(open_scratch_direct) },
+	{ "write-1m-fsync", "buffered write 1 MiB + fsync", 1, 1, REPEAT(16), mib_write_fsync_one, WRITES(open_scratch) },
+	{ "write-4k", "buffered write 4 KiB", 1, 20, REPEAT(400), page_write_one, WRITES(open_scratch) },
+};
+const int nr_ops = sizeof(ops) / sizeof(*ops);

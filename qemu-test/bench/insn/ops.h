@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The operations whose instructions are counted: one table. */
+#ifndef BENCH_OPS_H
+#define BENCH_OPS_H
+
+#include <stdbool.h>
+
+/*
+ * One round: `prepare`, `warm` times `one` that are not counted, then between the markers `count`
+ * times `one`, then `finish`. `per` tells how many operations one call of `one` is. The working
+ * directory is the tree that bench/tree.py made.
+ */
+struct op {
+	const char *name, *about;
+	/* What rfuse may cost at most, in parts of what the C client costs; 0: no client takes part. */
+	double goal;
+	int warm, count, per;
+	void (*one)(int i);
+	void (*prepare)(void);
+	void (*finish)(void);
+	/* Needs a mount that can be written to. */
+	bool writes;
+};
+
+extern const struct op ops[];
+extern const int nr_ops;
+
+void die(const char *what) __attribute__((noreturn));
+
+#endif
