@@ -48,6 +48,8 @@ class Siege:
                 for _ in range(self.random.randrange(1, 4)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)))
                     self.maybe_drop()
+                    if crew.killed > 1:
+                        break
             finally:
                 self.killed += crew.killed
                 self.died += crew.died
@@ -59,7 +61,7 @@ class Siege:
 
     def mount(self):
         """Whether the mount succeeded: an INIT may be damaged."""
-        status, _ = command("mount", "-t", FS, self.tag, self.point, patience=2 * PATIENCE)
+        status, _ = command("mount", "-t", FS, self.tag, self.point, patience=3 * PATIENCE)
         self.mounts += 1
         self.refused += status != 0
         return is_mounted(self.point)
@@ -75,7 +77,7 @@ class Siege:
         if not is_mounted(self.point):
             return
         if self.random.random() < 0.8:
-            command("umount", self.point, patience=2 * PATIENCE)
+            command("umount", self.point, patience=3 * PATIENCE)
         if is_mounted(self.point):
             self.forced += 1
             status, output = command("umount", "-f", self.point, patience=SOON)

@@ -35,10 +35,10 @@ class Worker:
 
     def __init__(self, top, seed, progress):
         self.top, self.random, self.progress = top, random.Random(seed), progress
-        self.paths = [top]
-        self.jobs = [self.walk, self.listing, self.seeks, self.read, self.read, self.read, self.read, self.direct,
+        self.files, self.others = [], [top]
+        self.jobs = 3 * [self.walk, self.listing, self.seeks, self.read, self.read, self.read, self.read, self.direct,
                      self.mapped, self.spliced, self.holes, self.statx, self.links, self.statvfs, self.xattrs,
-                     self.access, self.advise, self.negative, self.command]
+                     self.access, self.advise, self.negative] + [self.command]
 
     def run(self):
         """Works until it is killed."""
@@ -56,17 +56,17 @@ class Worker:
 
     def path(self):
         """A path that was seen; mostly a file."""
-        if self.random.random() < 0.3 or len(self.paths) < 10:
+        if self.random.random() < 0.1 or len(self.files) < 5:
             self.listing()
-        files = [path for path in self.paths if told(path)]
-        return self.random.choice(files if files and self.random.random() < 0.9 else self.paths)
+        return self.random.choice(self.files if self.files and self.random.random() < 0.9 else self.others)
 
     def see(self, path):
         """Keeps a path for later."""
-        if len(self.paths) > 1000:
-            self.paths[self.random.randrange(1000)] = path
+        paths = self.files if told(path) else self.others
+        if len(paths) < 300:
+            paths.append(path)
         else:
-            self.paths.append(path)
+            paths[self.random.randrange(300)] = path
 
     def listing(self):
         """Lists a folder, with attributes of some entries."""

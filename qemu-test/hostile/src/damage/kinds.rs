@@ -70,68 +70,68 @@ macro_rules! kinds {
 }
 
 kinds! {
-    "cut" 10 To::Any => head::cut: "ends early, while the head gives the whole length";
-    "short" 10 To::Any => head::short: "ends early, and says so";
-    "long" 10 To::Any => head::long: "has more than it should, and says so";
-    "head-len" 10 To::Any => head::head_len: "the head gives another length than the transport";
-    "used-more" 10 To::Any => head::used_more: "the transport claims more than there is room for";
-    "both-more" 5 To::Any => head::both_more: "head and transport claim more than there is room for";
-    "used-less" 10 To::Any => head::used_less: "the transport claims less than was written";
-    "unique" 10 To::Any => head::unique: "answers another request, by its head";
-    "error-odd" 10 To::Any => head::error_odd: "an error number that is none";
-    "error-any" 10 To::Any => head::error_any: "an error that could be, but is not";
-    "error-body" 5 To::Any => head::error_body: "an error with the body of a success";
-    "no-error" 10 To::Any => head::no_error: "a bare success where there was an error";
+    "cut" 50 To::Any => head::cut: "ends early, while the head gives the whole length";
+    "short" 50 To::Any => head::short: "ends early, and says so";
+    "long" 50 To::Any => head::long: "has more than it should, and says so";
+    "head-len" 50 To::Any => head::head_len: "the head gives another length than the transport";
+    "used-more" 50 To::Any => head::used_more: "the transport claims more than there is room for";
+    "both-more" 25 To::Any => head::both_more: "head and transport claim more than there is room for";
+    "used-less" 50 To::Any => head::used_less: "the transport claims less than was written";
+    "unique" 50 To::Any => head::unique: "answers another request, by its head";
+    "error-odd" 50 To::Any => head::error_odd: "an error number that is none";
+    "error-any" 50 To::Any => head::error_any: "an error that could be, but is not";
+    "error-body" 25 To::Any => head::error_body: "an error with the body of a success";
+    "no-error" 50 To::Any => head::no_error: "a bare success where there was an error";
 
-    "garbage" 10 To::Any => body::garbage: "a body of random bytes";
-    "fill" 5 To::Any => body::fill: "a body of one byte, over and over";
-    "bits" 10 To::Any => body::bits: "some bits of the body are flipped";
-    "field" 20 To::Any => body::field: "one number of the body is on a border of something";
-    "link" 60 To::Only(&[Opcode::Readlink]) => body::link: "a link's target is empty, too long, has a NUL";
-    "open" 60 OPENS => body::open: "flags, handle or backing file of an open file";
-    "statfs" 60 To::Only(&[Opcode::Statfs]) => body::statfs: "absurd numbers of the file system";
-    "xattr" 60 XATTRS => body::xattr: "a value of a length that was not promised";
+    "garbage" 50 To::Any => body::garbage: "a body of random bytes";
+    "fill" 25 To::Any => body::fill: "a body of one byte, over and over";
+    "bits" 50 To::Any => body::bits: "some bits of the body are flipped";
+    "field" 100 To::Any => body::field: "one number of the body is on a border of something";
+    "link" 300 To::Only(&[Opcode::Readlink]) => body::link: "a link's target is empty, too long, has a NUL";
+    "open" 300 OPENS => body::open: "flags, handle or backing file of an open file";
+    "statfs" 300 To::Only(&[Opcode::Statfs]) => body::statfs: "absurd numbers of the file system";
+    "xattr" 300 XATTRS => body::xattr: "a value of a length that was not promised";
 
-    "size" 30 ATTRIBUTES => attr::size: "a file shrinks, grows, or is larger than any can be";
-    "times" 10 ATTRIBUTES => attr::times: "negative and huge times, seconds of nanoseconds";
-    "numbers" 20 ATTRIBUTES => attr::numbers: "link count, block size, device, inode number, owner, blocks";
-    "kind" 20 ATTRIBUTES => attr::kind: "a node of another type than before";
-    "mode" 20 ATTRIBUTES => attr::mode: "mode bits that no type has";
-    "attr-flags" 10 ATTRIBUTES => attr::flags: "submount, DAX and unknown flags";
-    "valid" 10 ATTRIBUTES => attr::valid: "cached for ever, or for seconds of nanoseconds";
-    "statx-mask" 30 To::Only(&[Opcode::Statx]) => attr::statx_mask: "which fields of statx are valid";
-    "node-none" 10 NODES => attr::node_none: "node id 0 for a name that is there";
-    "node-root" 10 NODES => attr::node_root: "the root's node id for another name";
-    "node-other" 30 NODES => attr::node_other: "the node id of another node, mostly of another type";
-    "node-unknown" 10 NODES => attr::node_unknown: "a node id that does not exist";
-    "generation" 20 NODES => attr::generation: "the node in another generation";
+    "size" 150 ATTRIBUTES => attr::size: "a file shrinks, grows, or is larger than any can be";
+    "times" 50 ATTRIBUTES => attr::times: "negative and huge times, seconds of nanoseconds";
+    "numbers" 100 ATTRIBUTES => attr::numbers: "link count, block size, device, inode number, owner, blocks";
+    "kind" 100 ATTRIBUTES => attr::kind: "a node of another type than before";
+    "mode" 100 ATTRIBUTES => attr::mode: "mode bits that no type has";
+    "attr-flags" 50 ATTRIBUTES => attr::flags: "submount, DAX and unknown flags";
+    "valid" 50 ATTRIBUTES => attr::valid: "cached for ever, or for seconds of nanoseconds";
+    "statx-mask" 150 To::Only(&[Opcode::Statx]) => attr::statx_mask: "which fields of statx are valid";
+    "node-none" 50 NODES => attr::node_none: "node id 0 for a name that is there";
+    "node-root" 50 NODES => attr::node_root: "the root's node id for another name";
+    "node-other" 150 NODES => attr::node_other: "the node id of another node, mostly of another type";
+    "node-unknown" 50 NODES => attr::node_unknown: "a node id that does not exist";
+    "generation" 100 NODES => attr::generation: "the node in another generation";
 
-    "name-slash" 10 LISTINGS => dir::name_slash: "a name with a slash";
-    "name-nul" 10 LISTINGS => dir::name_nul: "a name with a NUL";
-    "name-empty" 10 LISTINGS => dir::name_empty: "an empty name";
-    "name-long" 10 LISTINGS => dir::name_long: "a name of 255 to 4095 bytes";
-    "name-len" 10 LISTINGS => dir::name_len: "a name's length leads beyond the end";
-    "name-dot" 10 LISTINGS => dir::name_dot: ". or .. in place of another name";
-    "name-twice" 10 LISTINGS => dir::name_twice: "the same name again and again";
-    "off-same" 10 LISTINGS => dir::off_same: "an entry that does not advance";
-    "off-stuck" 10 LISTINGS => dir::off_stuck: "no entry advances";
-    "off-back" 10 LISTINGS => dir::off_back: "an offset that leads back";
-    "off-odd" 10 LISTINGS => dir::off_odd: "an offset that is no position";
-    "kind-odd" 5 LISTINGS => dir::kind_odd: "an entry of a kind that does not exist";
-    "endless" 15 LISTINGS => dir::endless: "a listing that goes on where it should end";
+    "name-slash" 50 LISTINGS => dir::name_slash: "a name with a slash";
+    "name-nul" 50 LISTINGS => dir::name_nul: "a name with a NUL";
+    "name-empty" 50 LISTINGS => dir::name_empty: "an empty name";
+    "name-long" 50 LISTINGS => dir::name_long: "a name of 255 to 4095 bytes";
+    "name-len" 50 LISTINGS => dir::name_len: "a name's length leads beyond the end";
+    "name-dot" 50 LISTINGS => dir::name_dot: ". or .. in place of another name";
+    "name-twice" 50 LISTINGS => dir::name_twice: "the same name again and again";
+    "off-same" 50 LISTINGS => dir::off_same: "an entry that does not advance";
+    "off-stuck" 50 LISTINGS => dir::off_stuck: "no entry advances";
+    "off-back" 50 LISTINGS => dir::off_back: "an offset that leads back";
+    "off-odd" 50 LISTINGS => dir::off_odd: "an offset that is no position";
+    "kind-odd" 25 LISTINGS => dir::kind_odd: "an entry of a kind that does not exist";
+    "endless" 75 LISTINGS => dir::endless: "a listing that goes on where it should end";
 
-    "init-version" 60 INIT => init::version: "another major version, any minor one";
-    "init-limits" 60 INIT => init::limits: "limits of nothing, one, or without end";
-    "init-flags" 60 INIT => init::flags: "no flag, all flags, or any";
-    "init-old" 30 INIT => init::old: "a reply of an older version's length";
+    "init-version" 300 INIT => init::version: "another major version, any minor one";
+    "init-limits" 300 INIT => init::limits: "limits of nothing, one, or without end";
+    "init-flags" 300 INIT => init::flags: "no flag, all flags, or any";
+    "init-old" 150 INIT => init::old: "a reply of an older version's length";
 
-    "late" 10 To::Any => way::late: "up to 0.2 s late";
-    "very-late" 3 To::Any => way::very_late: "1.5 to 5 s late, when nobody waits any more";
-    "swapped" 10 To::Any => way::swapped: "after the next answer";
-    "never" 3 To::Any => way::never: "never";
-    "twice" 1 To::Mounted => way::twice: "reported twice, which breaks a queue";
-    "id-other" 1 To::Mounted => way::id_other: "another request is reported to be done";
-    "id-absurd" 1 To::Mounted => way::id_absurd: "a request is reported to be done which cannot exist";
+    "late" 50 To::Any => way::late: "up to 0.1 s late";
+    "very-late" 5 To::Any => way::very_late: "1.5 to 5 s late, when nobody waits any more";
+    "swapped" 50 To::Any => way::swapped: "after the next answer";
+    "never" 5 To::Any => way::never: "never";
+    "twice" 2 To::Mounted => way::twice: "reported twice, which breaks a queue";
+    "id-other" 2 To::Mounted => way::id_other: "another request is reported to be done";
+    "id-absurd" 2 To::Mounted => way::id_absurd: "a request is reported to be done which cannot exist";
 }
 
 /// The kind of that name.

@@ -15,7 +15,7 @@ fn milliseconds(dice: &mut Dice, from: u64, to: u64) -> Duration {
 
 /// A little late.
 pub fn late(draft: &mut Draft, dice: &mut Dice) -> bool {
-    draft.delivery.timing = Timing::After(milliseconds(dice, 1, 200));
+    draft.delivery.timing = Timing::After(milliseconds(dice, 1, 100));
     true
 }
 
@@ -27,7 +27,7 @@ pub fn very_late(draft: &mut Draft, dice: &mut Dice) -> bool {
 
 /// After the next answer.
 pub fn swapped(draft: &mut Draft, dice: &mut Dice) -> bool {
-    draft.delivery.timing = Timing::Behind(milliseconds(dice, 20, 200));
+    draft.delivery.timing = Timing::Behind(milliseconds(dice, 10, 100));
     true
 }
 
