@@ -109,3 +109,70 @@ impl Service {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rfuse_proto::wire::InHeader;
+    use zerocopy::IntoBytes;
+
+    fn message(opcode: Opcode, nodeid: u64) -> Vec<u8> {
+        let header = InHeader {
+            len: 40,
+            opcode: opcode.raw(),
+            unique: 6,
+            nodeid,
+            ..InHeader::default()
+        };
+        header.as_bytes().to_vec()
+    }
+
+    fn service(rate: f64) -> Service {
+        let plan = Plan {
+            seed: 3,
+            rate,
+            answers: 7,
+            only: vec!["unique".to_owned()],
+            without: Vec::new(),
+            blocked: 3,
+        };
+        Service::new(Settings::default(), plan, Journal::default())
+    }
+
+    #[test]
+    fn answers_and_damages_are_counted() {
+        let mut service = service(100.0);
+        for _ in 0..10 {
+            let delivery = service.handle(&message(Opcode::Statfs, 1), 96).unwrap();
+            assert_eq!(delivery.bytes.len(), 96);
+        }
+        let counters = service.counters();
+        for line in ["answers 10", "damaged 7", "done 1", "kind unique 7"] {
+            assert!(counters.lines().any(|one| one == line), "{counters}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_counted_and_not_answered() {
+        let mut service = service(0.0);
+        assert_eq!(service.handle(&message(Opcode::Statfs, 1)[..20], 96), None);
+        assert!(service.counters().contains("bad-requests 1"));
+        // A reply that does not fit is the client's fault too.
+        service.handle(&message(Opcode::Statfs, 1), 95);
+        assert!(service.counters().contains("bad-requests 2"));
+    }
+
+    #[test]
+    fn a_client_that_was_lied_to_is_not_blamed() {
+        let forget = [message(Opcode::Forget, 2), vec![1, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let forget = [&48_u32.to_ne_bytes()[..], &forget[4..]].concat();
+        for (rate, blamed) in [(0.0, true), (100.0, false)] {
+            let mut service = service(rate);
+            service.handle(&message(Opcode::Statfs, 1), 96);
+            assert_eq!(service.handle(&forget, 0), None);
+            service.handle(&message(Opcode::Statfs, 1), 96);
+            let counters = service.counters();
+            assert_eq!(counters.contains("excess-forgets 1"), blamed, "{counters}");
+        }
+    }
+}

@@ -246,7 +246,7 @@ pub fn mode(draft: &mut Draft, dice: &mut Dice) -> bool {
         old & 0o7777,
         old & libc::S_IFMT,
         old | 0o170_000,
-        old | 1 << 16,
+        old | (1 << 16),
         old | 0o7777,
         dice.random::<u32>() & 0o7777 | old & libc::S_IFMT,
         dice.random(),

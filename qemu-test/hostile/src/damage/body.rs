@@ -10,7 +10,7 @@ use rfuse_proto::wire::{Kstatfs, Opcode, OpenOut};
 use super::draft::{odd_number, pick, Dice, Draft};
 use crate::request::HEAD;
 
-fn body<'a>(draft: &'a mut Draft) -> Option<&'a mut [u8]> {
+fn body(draft: &mut Draft) -> Option<&mut [u8]> {
     match draft.is_content() {
         true => None,
         false => draft.delivery.bytes.get_mut(HEAD..),

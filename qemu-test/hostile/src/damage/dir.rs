@@ -9,7 +9,7 @@ use rfuse_proto::wire::{Dirent, Direntplus, EntryOut, Opcode};
 
 use super::draft::{odd_number, pick, Dice, Draft};
 use crate::request::HEAD;
-use crate::server::record;
+use crate::server::{record, ALIGN};
 
 /// The largest name, with which a record still fits in a page.
 const LONG: usize = 4095;
@@ -90,29 +90,43 @@ pub fn name_len(draft: &mut Draft, dice: &mut Dice) -> bool {
     at.is_some_and(|at| draft.put(at, &value))
 }
 
-/// `.` or `..` in place of a real name, in listings with a node.
+/// `.` or `..` in place of any name, whose lookup stays.
 pub fn name_dot(draft: &mut Draft, dice: &mut Dice) -> bool {
-    let Some((at, len)) = name(draft, dice) else {
+    let Some(dirent) = draft.dirent_offset() else {
         return false;
     };
-    let dots = if dice.random() { 1 } else { 2 };
-    let padded = len.next_multiple_of(8);
-    if padded != 8 {
+    let mut records = split(draft);
+    if records.is_empty() {
         return false;
     }
-    draft.put(
-        at - size_of::<Dirent>() + offset_of!(Dirent, namelen),
-        &(dots as u32),
-    ) && draft.put(at, b"..")
+    let chosen = dice.random_range(0..records.len());
+    let dots = if dice.random() { "." } else { ".." };
+    let record = &mut records[chosen];
+    record.resize(dirent + size_of::<Dirent>(), 0);
+    record[dirent + offset_of!(Dirent, namelen)..][..4]
+        .copy_from_slice(&(dots.len() as u32).to_ne_bytes());
+    record.extend(dots.as_bytes());
+    record.resize(dirent + size_of::<Dirent>() + ALIGN, 0);
+    draft.set_body(&records.concat());
+    true
+}
+
+/// The records one by one.
+fn split(draft: &Draft) -> Vec<Vec<u8>> {
+    let mut ends = draft.records();
+    ends.push(draft.delivery.bytes.len());
+    let pairs = ends.windows(2);
+    pairs
+        .filter_map(|pair| draft.delivery.bytes.get(pair[0]..pair[1]))
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 /// The same name again and again, with offsets that advance.
 pub fn name_twice(draft: &mut Draft, dice: &mut Dice) -> bool {
-    let starts = draft.records();
-    let (Some(first), Some(second)) = (starts.first(), starts.get(1)) else {
+    let Some(record) = pick(dice, &split(draft)).cloned() else {
         return false;
     };
-    let record = draft.delivery.bytes[*first..*second].to_vec();
     let off = draft.dirent_offset().unwrap_or(0) + offset_of!(Dirent, off);
     let times = dice.random_range(2..20);
     let mut body = Vec::new();

@@ -86,7 +86,7 @@ pub fn unique(draft: &mut Draft, dice: &mut Dice) -> bool {
         old + 1,
         old.wrapping_sub(2),
         old + 2,
-        old | 1 << 63,
+        old | (1 << 63),
         u64::MAX,
         dice.random(),
     ];
