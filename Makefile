@@ -91,6 +91,10 @@ check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
+fuzz: setup $(built) ## damaged answers without end, each round by a new seed: SEED=n ANSWERS=n SECS=n KERNEL=debug
+	@$(as_root) qemu-test/fuzz --kernel $(KERNEL) $(if $(SEED),--seed $(SEED)) $(if $(ANSWERS),--answers $(ANSWERS)) \
+		$(if $(SECS),--secs $(SECS))
+
 fuzz-host: setup ## fuzzes the parsers of proto: SECS=60 a target, FUZZ_JOBS=2, TARGET=name, INPUT=file (a finding)
 	@$(in_root) scripts/fuzz --secs $(or $(SECS),60) --jobs $(FUZZ_JOBS) $(if $(INPUT),--input $(INPUT)) $(TARGET)
 

@@ -144,11 +144,15 @@ class Runner:
         """The time limit of a case on this kernel."""
         return case.timeout * self.kernel.patience
 
+    def log(self, case):
+        """Where its output goes."""
+        return self.run / f"{case.name}.log"
+
     def one(self, case):
         """Runs one case; tells whether its guest must not be used again."""
         for share in self.machine.shares:
             share.clear()
-        log = self.run / f"{case.name}.log"
+        log = self.log(case)
         ktap, start = Ktap(), time.monotonic()
         order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True,
                  "env": self.env}
