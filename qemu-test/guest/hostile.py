@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the hostile server's files hold (as in qemu-test/hostile/src/content.rs), and judging it."""
 
+import functools
 import os
 import re
 
 PAGE = 4096
 STARTS = 65536
+# More than the server has nodes.
+NODES = 4000
+# So many bytes are no coincidence.
+TELLING = 8
 SEED = 0x726675736521
 MASK = (1 << 64) - 1
 
@@ -34,15 +39,23 @@ def told(path):
     return tuple(map(int, match.groups())) if match else None
 
 
+@functools.lru_cache(maxsize=64)
+def _owners(number):
+    """Whose page of that number starts where in the pattern."""
+    owners = {}
+    for ino in range(1, NODES):
+        owners.setdefault(_mix((ino << 32) + number) % STARTS, []).append(ino)
+    return owners
+
+
 class Content:
-    """Judges what is read from one open file, whose node may not be the one that its name tells.
+    """Judges what is read from one open file. With `lies`, its node may not be the one that its name tells.
 
     Right is, in every page: content of this page of one and the same file, then zeros to the end.
     """
 
     def __init__(self, ino, lies=False):
-        self.inos = [ino]
-        self.lies = lies
+        self.ino, self.lies = ino, lies
 
     def fault(self, offset, data):
         """What is wrong with data that was read at an offset; None if nothing is."""
@@ -56,20 +69,36 @@ class Content:
         return None
 
     def _known(self, number, inside, part):
-        """Whether the part is content of this page, and zeros behind."""
-        if any(_fits(page(ino, number)[inside:inside + len(part)], part) for ino in self.inos):
+        """Whether the part is content of this page, and zeros behind. The first page that has enough of it to
+        be told settles which file this is."""
+        if _fits(self.ino, number, inside, part):
+            if len(part.rstrip(b"\0")) >= TELLING:
+                self.lies = False
             return True
-        if self.lies:
-            for ino in range(1, 4000):
-                if _fits(page(ino, number)[inside:inside + len(part)], part):
-                    self.inos = [ino]
-                    self.lies = False
-                    return True
+        for ino in self._others(number, inside, part) if self.lies else ():
+            if _fits(ino, number, inside, part):
+                self.ino, self.lies = ino, len(part.rstrip(b"\0")) < TELLING
+                return True
         return False
 
+    @staticmethod
+    def _others(number, inside, part):
+        """Files that may have the part in that page."""
+        filled = part.rstrip(b"\0")[:PAGE]
+        found = _PATTERN.find(filled, inside)
+        while found >= 0:
+            yield from _owners(number).get(found - inside, ())
+            found = _PATTERN.find(filled, found + 1)
 
-def _fits(wanted, part):
-    """Whether `part` begins as `wanted` and is zero from some byte on."""
+
+def prepare():
+    """Has what judging needs most often ready before processes are forked."""
+    _owners(0)
+
+
+def _fits(ino, number, inside, part):
+    """Whether `part` begins as the page and is zero from some byte on."""
+    wanted = page(ino, number)[inside:inside + len(part)]
     if part == wanted:
         return True
     filled = part.rstrip(b"\0")

@@ -43,33 +43,29 @@ def stacks(group):
 
 
 def kill_group(group):
-    """SIGKILL to a group, if there still is one."""
+    """SIGKILL to a group; whether there still is one."""
     try:
         os.killpg(group, signal.SIGKILL)
+        return True
     except ProcessLookupError:
-        pass
+        return False
 
 
 def end_group(group, what, patience=DEATH):
     """Kills a process group whose leader is a child; all of it must be gone in time."""
     deadline = time.monotonic() + patience
-    while True:
-        kill_group(group)
-        reap(group)
-        left = stacks(group)
-        if not left:
-            return
-        if time.monotonic() > deadline:
-            raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}")
-        time.sleep(0.02)
-
-
-def reap(group):
-    """Takes note of the leader's death, if it died."""
+    kill_group(group)
     try:
+        leader = os.pidfd_open(group)
+        select.select([leader], [], [], patience)
+        os.close(leader)
         os.waitpid(group, os.WNOHANG)
     except ChildProcessError:
         pass
+    while kill_group(group) and (left := stacks(group)):
+        if time.monotonic() > deadline:
+            raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}")
+        time.sleep(0.02)
 
 
 def command(*words, patience=PATIENCE):

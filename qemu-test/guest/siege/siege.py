@@ -5,6 +5,7 @@ import os
 import random
 import time
 
+from hostile import prepare
 from ktap import FS, host
 from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
 
@@ -30,15 +31,18 @@ class Siege:
     def __init__(self, tag, point, seed, workers):
         self.tag, self.point, self.workers = tag, point, workers
         self.random = random.Random(seed)
+        prepare()
         self.mounts = self.refused = self.killed = self.died = self.waited = self.forced = 0
 
     def run(self, deadline):
         """Cycles until the server did its number of damages, or the time is over: its counts."""
-        while True:
-            counts = ask(self.tag, "counters")
-            if counts["done"] or time.monotonic() > deadline:
-                return counts
+        while not self.is_done() and time.monotonic() < deadline:
             self.cycle()
+        return ask(self.tag, "counters")
+
+    def is_done(self):
+        """Whether the server did its number of damages."""
+        return ask(self.tag, "counters")["done"]
 
     def cycle(self):
         """Mounts, works, unmounts; now and then without the module in between."""
@@ -46,9 +50,9 @@ class Siege:
             crew = Crew(self.point, self.workers, self.random)
             try:
                 for _ in range(self.random.randrange(1, 4)):
-                    crew.watch(self.random.choice((0.3, 1.0, 2.0)))
+                    crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
                     self.maybe_drop()
-                    if crew.killed > 1:
+                    if crew.killed > 1 or self.is_done():
                         break
             finally:
                 self.killed += crew.killed
@@ -68,7 +72,7 @@ class Siege:
 
     def maybe_drop(self):
         """Has the kernel give cached things up, sometimes."""
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.1:
             with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as file:
                 file.write("3")
 
