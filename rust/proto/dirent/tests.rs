@@ -160,8 +160,8 @@ fn resuming_does_not_forget_the_offset_before() {
 fn plus_carries_the_lookup() {
     let bytes = [record_plus(0, 1, b"."), record_plus(77, 2, b"file")].concat();
     let entries: Vec<_> = DirentsPlus::new(&bytes).map(Result::unwrap).collect();
-    assert_eq!(entries[0].entry.nodeid, 0);
-    assert_eq!(entries[1].entry.nodeid, 77);
+    assert_eq!(entries[0].nodeid(), 0);
+    assert_eq!(entries[1].nodeid(), 77);
     assert_eq!(entries[1].dirent.name, b"file");
 }
 

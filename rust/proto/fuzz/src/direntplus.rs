@@ -78,14 +78,14 @@ pub fn check(listing: &[u8]) {
 
 /// The node that the file system takes over or forgets for an entry.
 fn looked_up(entry: &EntryPlus<'_>) -> Option<u64> {
-    let nodeid = entry.entry.nodeid;
+    let nodeid = entry.nodeid();
     let counted = !entry.dirent.is_dot() && nodeid != 0 && nodeid != ROOT_ID;
     counted.then_some(nodeid)
 }
 
 /// The lookup of an entry has the bytes of the record, and is judged as a LOOKUP's.
 fn check_entry(entry: &EntryPlus<'_>, bytes: &[u8]) {
-    assert_eq!(entry.entry.as_bytes(), bytes);
+    assert_eq!(entry.entry().as_bytes(), bytes);
     let want = attributes::lookup(bytes);
-    assert_eq!(Lookup::from_entry(&entry.entry), want);
+    assert_eq!(Lookup::from_entry(&entry.entry()), want);
 }

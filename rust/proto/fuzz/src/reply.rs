@@ -163,7 +163,7 @@ pub fn run(data: &[u8]) {
         10 => exchange(&input, &op::Read(range)),
         11 => exchange(&input, &op::Readdir(range)),
         12 => exchange(&input, &op::Readdirplus(range)),
-        13 => exchange(&input, &op::Fsyncdir { nodeid, fh, flags }),
+        13 => exchange(&input, &op::Fsyncdir(op::SyncTarget { nodeid, fh, flags })),
         14 => exchange(&input, &op::Getxattr { nodeid, name, size }),
         _ => exchange(
             &input,

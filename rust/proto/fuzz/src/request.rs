@@ -114,7 +114,13 @@ fn of_handles(input: &Input<'_>) {
     expect(input, &op::Readdir(range), 28, nodeid, body.clone());
     expect(input, &op::Readdirplus(range), 44, nodeid, body);
     let body = Message::new().u64(fh).u32(flags).u32(0);
-    expect(input, &op::Fsyncdir { nodeid, fh, flags }, 30, nodeid, body);
+    expect(
+        input,
+        &op::Fsyncdir(op::SyncTarget { nodeid, fh, flags }),
+        30,
+        nodeid,
+        body,
+    );
 }
 
 /// Operations on the connection.
