@@ -17,8 +17,10 @@ HIST ?=
 ROUNDS ?=
 FS ?= rfuse
 # Damage by the hostile server: seeds (1,2,3), damaged answers of each, seconds in all.
+# Options of its plan (DAMAGE="--only never,size --rate 50").
 SEED ?= $(RFUSE_SEED)
 ANSWERS ?=
+DAMAGE ?=
 # Kernel to test on: stock or debug.
 KERNEL ?= stock
 # What `make shell` shares with its guest.
@@ -40,7 +42,7 @@ crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
 # Rust files outside of the kernel's crates.
 host_rust = $$(find tools rust/proto/fuzz qemu-test -name '*.rs' -not -path '*/target/*')
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
-damage = $(foreach name,SEED ANSWERS SECS,$(if $($(name)),--set RFUSE_$(name)=$($(name))))
+damage = $(foreach name,SEED ANSWERS SECS DAMAGE,$(if $($(name)),--set 'RFUSE_$(name)=$($(name))'))
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
 modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
@@ -93,7 +95,7 @@ check: setup ## the host's tests, and that the safe crates hold no unsafe code
 
 fuzz: setup $(built) ## damaged answers without end, each round by a new seed: SEED=n ANSWERS=n SECS=n KERNEL=debug
 	@$(as_root) qemu-test/fuzz --kernel $(KERNEL) $(if $(SEED),--seed $(SEED)) $(if $(ANSWERS),--answers $(ANSWERS)) \
-		$(if $(SECS),--secs $(SECS))
+		$(if $(SECS),--secs $(SECS)) $(if $(DAMAGE),--damage='$(DAMAGE)')
 
 fuzz-host: setup ## fuzzes the parsers of proto: SECS=60 a target, FUZZ_JOBS=2, TARGET=name, INPUT=file (a finding)
 	@$(in_root) scripts/fuzz --secs $(or $(SECS),60) --jobs $(FUZZ_JOBS) $(if $(INPUT),--input $(INPUT)) $(TARGET)

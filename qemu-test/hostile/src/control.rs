@@ -16,7 +16,8 @@ use crate::virtio::lock;
 
 /// The options of `damage`.
 #[derive(Parser)]
-#[command(no_binary_name = true)]
+// A later option has the last word: those of a seed come behind the usual ones.
+#[command(no_binary_name = true, args_override_self = true)]
 struct Order {
     #[command(flatten)]
     plan: Plan,

@@ -133,7 +133,8 @@ mod tests {
             rate,
             answers: 7,
             only: vec!["unique".to_owned()],
-            without: Vec::new(),
+            to: Vec::new(),
+        without: Vec::new(),
             blocked: 3,
         };
         Service::new(Settings::default(), plan, Journal::default())

@@ -19,6 +19,8 @@ mod way;
 use clap::Args;
 use rand::{Rng as _, SeedableRng as _};
 
+use rfuse_proto::wire::Opcode;
+
 use self::draft::{Dice, Draft};
 use self::kinds::{Kind, KINDS};
 use crate::delivery::Delivery;
@@ -42,6 +44,9 @@ pub struct Plan {
     /// Only damages of these kinds (see --list)
     #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = known)]
     pub only: Vec<String>,
+    /// Only answers to these operations (READ, GETATTR, …)
+    #[arg(long, value_delimiter = ',', value_name = "OPERATION", value_parser = operation)]
+    pub to: Vec<Opcode>,
     /// No damages of these kinds
     #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = known)]
     pub without: Vec<String>,
@@ -55,6 +60,13 @@ fn known(name: &str) -> Result<String, String> {
         Some(_) => Ok(name.to_owned()),
         None => Err(format!("no kind of damage is called {name}: see --list")),
     }
+}
+
+fn operation(name: &str) -> Result<Opcode, String> {
+    let found = Opcode::ALL.iter().find(|opcode| opcode.name() == name);
+    found
+        .copied()
+        .ok_or_else(|| format!("no operation is called {name}"))
 }
 
 /// Does damage by a plan.
@@ -110,7 +122,8 @@ impl Damager {
         dice.set_stream(self.answers);
         self.answers += 1;
         let draft = Draft::new(request, nodes, right);
-        if self.is_done() || !dice.random_bool((self.plan.rate / 100.0).clamp(0.0, 1.0)) {
+        let spared = !self.plan.to.is_empty() && !self.plan.to.contains(&request.opcode);
+        if spared || self.is_done() || !dice.random_bool((self.plan.rate / 100.0).clamp(0.0, 1.0)) {
             return (draft.delivery, None);
         }
         for _ in 0..TRIES {

@@ -106,6 +106,7 @@ fn plan(seed: u64, only: &[&str]) -> Plan {
         rate: 100.0,
         answers: u64::MAX,
         only: only.iter().map(|name| (*name).to_owned()).collect(),
+        to: Vec::new(),
         without: Vec::new(),
         blocked: usize::MAX,
     }
@@ -205,6 +206,15 @@ fn rate_answers_and_without() {
         ..plan(1, &[])
     };
     assert!(spoiled(none, 20).iter().all(|(_, name)| name.is_none()));
+    let reads = Plan {
+        to: vec![Opcode::Read],
+        ..plan(1, &[])
+    };
+    let samples = samples();
+    for (number, (_, name)) in spoiled(reads, 20).iter().enumerate() {
+        let opcode = samples[number % samples.len()].request().opcode;
+        assert!(name.is_none() || opcode == Opcode::Read);
+    }
     let few = Plan {
         answers: 5,
         ..plan(1, &[])
