@@ -4,6 +4,7 @@
     # about: one line that says what it proves
     # timeout: 60            seconds (60)
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
+    # share: TAG server=hostile [OPTIONS]   the tree of qemu-test/hostile, and options for that
     # boot: own              a guest of its own; another word: a guest for the cases that have that word
     # cpus: 2                processors of its guest (1)
     # memory: 1G             memory of its guest (2G)

@@ -71,7 +71,8 @@ class Machine:
             argv += [*_socket(port), "-device", f"virtserialport,chardev={port},name=rig.{port}"]
         for number, share in enumerate(self.shares):
             argv += ["-chardev", f"socket,id=fs{number},path={share.socket}", "-device",
-                     f"vhost-user-fs-pci,chardev=fs{number},tag={share.tag},queue-size=1024"]
+                     f"vhost-user-fs-pci,chardev=fs{number},tag={share.tag},queue-size=1024,"
+                     f"num-request-queues={share.queues}"]
         return [*argv, *self.extra]
 
     def start(self):

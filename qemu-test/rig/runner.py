@@ -6,12 +6,11 @@ import re
 import time
 
 from . import case as cases_module
-from . import files
+from . import files, hostile
 from .agent import Agent, GuestGone
 from .hosttests import HostTests
 from .ktap import Ktap
 from .machine import Machine
-from .share import Share
 
 BOOT_SECONDS = 60
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
@@ -56,8 +55,9 @@ class Report:
 class Runner:
     """All guests of one run, one after the other."""
 
-    def __init__(self, run, kernel, accel, fs, report):
+    def __init__(self, run, kernel, accel, fs, report, env=None):
         self.run, self.kernel, self.accel, self.fs, self.report = run, kernel, accel, fs, report
+        self.env = {"RFUSE_PATIENCE": str(kernel.patience)} | (env or {})
         self.module = files.stripped_module(run, kernel) if fs == "rfuse" else None
         self.boot_seconds, self.grace = BOOT_SECONDS * kernel.patience, GRACE_SECONDS * kernel.patience
         self.boots = 0
@@ -112,7 +112,7 @@ class Runner:
         for tag, options in cases_module.shares_of(group).items():
             folder = self.run / "share" / tag
             folder.mkdir(parents=True, exist_ok=True)
-            shares.append(Share(tag, folder, self.run, options))
+            shares.append(hostile.make(tag, folder, self.run, options))
         limit = self.boot_seconds + sum(self.seconds(case) + self.grace for case in group)
         self.machine = Machine(
             self.run, shares, kernel=self.kernel, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory,
@@ -144,13 +144,18 @@ class Runner:
         """The time limit of a case on this kernel."""
         return case.timeout * self.kernel.patience
 
+    def log(self, case):
+        """Where its output goes."""
+        return self.run / f"{case.name}.log"
+
     def one(self, case):
         """Runs one case; tells whether its guest must not be used again."""
         for share in self.machine.shares:
             share.clear()
-        log = self.run / f"{case.name}.log"
+        log = self.log(case)
         ktap, start = Ktap(), time.monotonic()
-        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True}
+        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True,
+                 "env": self.env}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
             def output(event):
                 out.write(event["text"])
