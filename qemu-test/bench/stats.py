@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Medians and spreads of rounds."""
 
+import math
 import statistics
 from dataclasses import dataclass
 
@@ -20,17 +21,24 @@ class Ratio:
 
     def verdict(self, goal, limit):
         """'noisy' where the spread is beyond `limit`; else whether the ratio is at most `goal`."""
+        if math.isnan(self.median):
+            return "FAILED"
         if self.spread > limit:
             return "noisy"
         return "met" if self.median <= goal else "MISSED"
 
 
+def median(values):
+    """NaN of nothing."""
+    return statistics.median(values) if values else math.nan
+
+
 def ratio(base, other):
-    """The ratio of two series whose members were measured in pairs."""
-    pairs = [b / a for a, b in zip(base, other, strict=True) if a]
+    """The ratio of two series whose members were measured in pairs; NaN where one side failed."""
+    pairs = [b / a for a, b in zip(base, other, strict=True) if a] if len(base) == len(other) else []
     if not pairs:
-        return Ratio(float("nan"), float("nan"), float("nan"))
+        return Ratio(math.nan, math.nan, math.nan)
     if len(pairs) == 1:
         return Ratio(pairs[0], pairs[0], pairs[0])
-    low, median, high = statistics.quantiles(pairs, n=4, method="inclusive")
-    return Ratio(median, low, high)
+    low, middle, high = statistics.quantiles(pairs, n=4, method="inclusive")
+    return Ratio(middle, low, high)
