@@ -16,6 +16,8 @@ QUICK ?=
 HIST ?=
 ROUNDS ?=
 FS ?= rfuse
+# Kernel to test on: stock or debug.
+KERNEL ?= stock
 # What `make shell` shares with its guest.
 SHARE ?=
 
@@ -29,13 +31,23 @@ crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
-built := $(if $(filter rfuse,$(FS)),module tools)
+modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
+built := $(if $(filter debug,$(KERNEL)),debug-kernel) $(if $(filter rfuse,$(FS)),$(modules) tools)
+debug_source = $$(readlink -f build/kernel-debug)/source
 
-.PHONY: module tools setup clippy fmt fmt-check doc shellcheck check test bench demo shell clean distclean \
-	distclean-cache help
+.PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))
 
 module: $(ready) ## build/module/rfuse.ko (default); KDIR=/path builds against that kernel tree
 	@scripts/kbuild build/module
+
+module-debug: debug-kernel ## build/module-debug/rfuse.ko, for the debug kernel
+	@KDIR=$(debug_source) scripts/kbuild build/module-debug
+
+rig-modules: setup
+	@scripts/kbuild --source qemu-test/modules build/rig-modules
+
+rig-modules-debug: debug-kernel
+	@KDIR=$(debug_source) scripts/kbuild --source qemu-test/modules build/rig-modules-debug
 
 tools: setup ## mount.rfuse
 	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
@@ -43,8 +55,11 @@ tools: setup ## mount.rfuse
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
 
-test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, FS=virtiofs
-	@$(as_root) qemu-test/run --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept in RFUSE_CACHE
+	@scripts/setup debug-kernel
+
+test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
+	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
 bench: setup module tools ## rfuse beside the C client; OPS=statx,open HIST=1 QUICK=1 ROUNDS=7 LIST=1
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench/insn OUT=$(abspath build/bench/bin)
@@ -80,7 +95,7 @@ shellcheck: setup ## shellcheck of every shell script
 	@$(in_root) scripts/shellcheck
 
 clean: ## removes what was built, not what was set up
-	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/clippy build/doc build/cargo build/test build/bench
+	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf build/module build/module-debug build/rig-modules* build/clippy build/doc build/cargo build/test build/bench
 
 distclean: ## removes build altogether; the cache stays
 	@$(if $(filter 0,$(shell id -u)),,sudo) rm -rf --one-file-system build

@@ -4,7 +4,7 @@
 import base64
 import gzip
 
-from rig import files
+from rig import files, kernel
 from rig.agent import Agent, GuestGone
 from rig.machine import Machine
 from rig.share import Share
@@ -25,9 +25,10 @@ class Guest:
         env = {"LD_PRELOAD": str(places.BIN / "late.so"), "LATE_US": str(late_us)} if late_us else {}
         shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in SIDES]
         programs = {f"rig/bench/{path.name}": path for path in places.BIN.iterdir() if path.suffix != ".so"}
+        stock = kernel.stock()
         self.machine = Machine(
-            folder, shares, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
-            files=files.guest_files([], files.stripped_module(folder), programs))
+            folder, shares, kernel=stock, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
+            files=files.guest_files([], stock, files.stripped_module(folder, stock), programs))
         self.agent = None
         self.scripts = 0
 

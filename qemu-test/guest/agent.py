@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 
-from checks import Checks
+from checks import PATIENCE, Checks
 from kmsg import KernelLog
 
 PORT = "/dev/virtio-ports/rig.ctl"
@@ -90,7 +90,7 @@ class Agent:
             self.send(event="stacks", text=self.stacks(child.pid))
             # The dump just ordered is no complaint.
             self.log.mark(f"{order['name']}: end of the stacks")
-        left = end_session(child.pid, 5)
+        left = end_session(child.pid, 5 * PATIENCE)
         faults += [f"process {pid} (state {state}) does not die of SIGKILL" for pid, state in left.items()]
         if order["check"]:
             self.settle()

@@ -5,6 +5,8 @@ import os
 import subprocess
 
 FS = os.environ["RIG_FS"]
+PATIENCE = int(os.environ["RIG_PATIENCE"])
+SECONDS = 10 * PATIENCE
 
 
 def _lines(path):
@@ -42,7 +44,15 @@ class Checks:
             faults += self.run("umount", "-l", point)
         faults += self.unload()
         faults += self.log.faults()
-        return faults
+        return faults + self.lockdep()
+
+    @staticmethod
+    def lockdep():
+        """A kernel that has lockdep must still have it at work: its first report ends it."""
+        path = "/proc/lockdep_stats"
+        if not os.path.exists(path) or any(line.split() == ["debug_locks:", "1"] for line in _lines(path)):
+            return []
+        return ["lockdep has turned itself off"]
 
     @staticmethod
     def run(*command):
@@ -50,11 +60,11 @@ class Checks:
         text = " ".join(command)
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
-            output = child.communicate(timeout=10)[0]
+            output = child.communicate(timeout=SECONDS)[0]
         except subprocess.TimeoutExpired:
             # Not waited for: it may not even die.
             child.kill()
-            return [f"'{text}' did not end within 10 s"]
+            return [f"'{text}' did not end within {SECONDS} s"]
         return [f"'{text}' failed: {output.strip()}"] if child.returncode else []
 
     @staticmethod

@@ -3,7 +3,7 @@
 
 import os
 
-from . import paths
+from . import kernel, paths
 from .agent import Agent, GuestGone
 from .files import guest_files
 from .machine import Machine
@@ -12,7 +12,8 @@ PROBE_SECONDS = 20
 
 
 def _boots(run):
-    machine = Machine(run, [], accel="kvm", files=guest_files([]), limit=PROBE_SECONDS, label="kvm-probe")
+    machine = Machine(run, [], kernel=kernel.stock(), accel="kvm", files=guest_files([]),
+                      limit=PROBE_SECONDS, label="kvm-probe")
     try:
         machine.start()
         Agent(machine).ready(PROBE_SECONDS)

@@ -4,10 +4,12 @@
     # about: one line that says what it proves
     # timeout: 60            seconds (60)
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
-    # boot: own              a guest of its own
+    # boot: own              a guest of its own; another word: a guest for the cases that have that word
     # cpus: 2                processors of its guest (1)
     # memory: 1G             memory of its guest (2G)
     # fs: rfuse              only for this file system; skipped for another
+    # kernel: debug          only for this kernel; skipped for another
+    # expect: PATTERN        the checks must find this fault: the case proves that they do
 """
 
 import os
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 
 from .paths import CASES
 
-HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|fs):\s*(.*?)\s*$")
+HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|fs|kernel|expect):\s*(.*?)\s*$")
 
 
 @dataclass
@@ -27,10 +29,12 @@ class Case:
     about: str = ""
     timeout: int = 60
     shares: dict = field(default_factory=dict)
-    own: bool = False
+    boot: str = ""
     cpus: int = 1
     memory: str = "2G"
     fs: str = ""
+    kernel: str = ""
+    expect: str = ""
 
     @property
     def machine(self):
@@ -51,8 +55,6 @@ def load(path):
         if key == "share":
             tag, _, options = value.partition(" ")
             case.shares[tag] = options.strip()
-        elif key == "boot":
-            case.own = value == "own"
         elif key in ("timeout", "cpus"):
             setattr(case, key, int(value))
         else:
@@ -73,7 +75,7 @@ def boots(cases):
     """Groups cases into guests: shared ones first, those with their own last."""
     groups = {}
     for case in cases:
-        key = (case.machine, case.name if case.own else "")
+        key = (case.machine, case.name if case.boot == "own" else case.boot)
         groups.setdefault(key, []).append(case)
     order = sorted(groups, key=lambda key: (bool(key[1]), key))
     return [groups[key] for key in order]

@@ -6,7 +6,7 @@ import subprocess
 from . import paths
 
 
-def guest_files(cases, module=None, extra=()):
+def guest_files(cases, kernel=None, module=None, extra=()):
     """{path in the guest: path here} of the guest side, the cases, the module and the mount helper."""
     files = {f"rig/guest/{path.relative_to(paths.GUEST)}": path
              for path in paths.GUEST.rglob("*") if path.is_file() and path.name != "initrd-init"}
@@ -14,15 +14,16 @@ def guest_files(cases, module=None, extra=()):
     if module:
         files["rig/rfuse.ko"] = module
         files["rig/mount.rfuse"] = paths.HELPER
+        files |= {f"rig/modules/{path.name}": path for path in kernel.rig_modules.glob("*.ko")}
     files |= dict(extra)
     return files
 
 
-def stripped_module(run):
+def stripped_module(run, kernel):
     """The module without debug information, which would only fill the guest's memory."""
-    for needed, how in ((paths.MODULE, "make module"), (paths.HELPER, "make tools")):
+    for needed, how in ((kernel.module, kernel.module_built_by), (paths.HELPER, "make tools")):
         if not needed.exists():
             raise SystemExit(f"qemu-test: {needed} is not built: run '{how}' first")
     out = run / "rfuse.ko"
-    subprocess.run(["strip", "--strip-debug", "-o", out, paths.MODULE], check=True)
+    subprocess.run(["strip", "--strip-debug", "-o", out, kernel.module], check=True)
     return out

@@ -43,9 +43,9 @@ class Machine:
     """One guest. `files` is what lies under /rig in it; `limit` bounds its life in seconds; `extra` is
     more of QEMU's command line."""
 
-    def __init__(self, run, shares, *, accel="tcg", cpus=1, memory="2G", mode="test", fs="rfuse",
+    def __init__(self, run, shares, *, kernel, accel="tcg", cpus=1, memory="2G", mode="test", fs="rfuse",
                  files, limit, label="boot", extra=()):
-        self.run, self.shares = run, shares
+        self.run, self.shares, self.kernel = run, shares, kernel
         self.accel, self.cpus, self.memory, self.mode, self.fs = accel, cpus, memory, mode, fs
         self.files, self.limit, self.label, self.extra = files, limit, label, extra
         self.console = run / f"{label}-console.log"
@@ -53,12 +53,13 @@ class Machine:
         self.interactive = mode == "shell"
 
     def _argv(self):
-        append = f"{KERNEL_OPTIONS} rig.mode={self.mode} rig.fs={self.fs}"
+        append = (f"{KERNEL_OPTIONS} {self.kernel.options} rig.mode={self.mode} rig.fs={self.fs} "
+                  f"rig.patience={self.kernel.patience}")
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
                 "-display", "none", "-machine", "q35,memory-backend=mem",
                 "-object", f"memory-backend-memfd,id=mem,size={self.memory},share=on",
                 "-m", self.memory, *(KVM if self.accel == "kvm" else TCG), "-smp", self.cpus,
-                "-kernel", paths.vmlinuz(), "-initrd", f"{self.label}-initrd", "-append", append,
+                "-kernel", self.kernel.vmlinuz, "-initrd", f"{self.label}-initrd", "-append", append,
                 "-drive", f"file={paths.IMAGE},format=raw,if=virtio,snapshot=on",
                 "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
         if self.interactive:
@@ -76,7 +77,7 @@ class Machine:
     def start(self):
         """Starts the servers, then QEMU; returns when QEMU listens."""
         initrd = self.run / f"{self.label}-initrd"
-        initrd.write_bytes(paths.INITRD.read_bytes() + cpio.archive(self.files))
+        initrd.write_bytes(self.kernel.initrd.read_bytes() + cpio.archive(self.files))
         for share in self.shares:
             share.start()
         own = {"stdin": None, "stdout": None} if self.interactive else {}

@@ -12,8 +12,6 @@ HOST = RIG / "host"
 RUNS = BUILD / "test"
 KERNEL = BUILD / "kernel"
 IMAGE = BUILD / "guest.ext4"
-INITRD = BUILD / "initrd"
-MODULE = BUILD / "module" / "rfuse.ko"
 HELPER = BUILD / "cargo" / "release" / "mount-rfuse"
 VIRTIOFSD = "/usr/libexec/virtiofsd"
 
@@ -21,8 +19,3 @@ VIRTIOFSD = "/usr/libexec/virtiofsd"
 def kernel_version():
     """The version that set-up chose (the second word of build/kernel-version)."""
     return (BUILD / "kernel-version").read_text().split()[1]
-
-
-def vmlinuz():
-    """The kernel image to boot."""
-    return KERNEL / "image" / f"vmlinuz-{kernel_version()}"

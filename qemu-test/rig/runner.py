@@ -56,9 +56,10 @@ class Report:
 class Runner:
     """All guests of one run, one after the other."""
 
-    def __init__(self, run, accel, fs, report):
-        self.run, self.accel, self.fs, self.report = run, accel, fs, report
-        self.module = files.stripped_module(run) if fs == "rfuse" else None
+    def __init__(self, run, kernel, accel, fs, report):
+        self.run, self.kernel, self.accel, self.fs, self.report = run, kernel, accel, fs, report
+        self.module = files.stripped_module(run, kernel) if fs == "rfuse" else None
+        self.boot_seconds, self.grace = BOOT_SECONDS * kernel.patience, GRACE_SECONDS * kernel.patience
         self.boots = 0
         self.machine = self.agent = None
 
@@ -79,11 +80,16 @@ class Runner:
             self.down()
 
     def applicable(self, chosen):
-        """Leaves out (and reports) the cases of another file system."""
+        """Leaves out (and reports) the cases of another file system or kernel."""
+        fitting = []
         for case in chosen:
-            if case.fs and case.fs != self.fs:
-                self.report.add(case.name, 0, [], skipped=f"only for {case.fs}")
-        return [case for case in chosen if not case.fs or case.fs == self.fs]
+            others = [wanted for wanted, have in ((case.fs, self.fs), (case.kernel, self.kernel.name))
+                      if wanted and wanted != have]
+            if others:
+                self.report.add(case.name, 0, [], skipped=f"only for {others[0]}")
+            else:
+                fitting.append(case)
+        return fitting
 
     def group(self, group):
         """Runs cases that share a guest; a broken guest is replaced for those that are left."""
@@ -107,15 +113,16 @@ class Runner:
             folder = self.run / "share" / tag
             folder.mkdir(parents=True, exist_ok=True)
             shares.append(Share(tag, folder, self.run, options))
-        limit = BOOT_SECONDS + sum(case.timeout + GRACE_SECONDS for case in group)
+        limit = self.boot_seconds + sum(self.seconds(case) + self.grace for case in group)
         self.machine = Machine(
-            self.run, shares, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory, fs=self.fs,
-            files=files.guest_files(group, self.module), limit=limit, label=f"boot{self.boots}")
+            self.run, shares, kernel=self.kernel, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory,
+            fs=self.fs, files=files.guest_files(group, self.kernel, self.module), limit=limit,
+            label=f"boot{self.boots}")
         start = time.monotonic()
         self.machine.start()
         self.agent = Agent(self.machine)
-        faults = self.agent.ready(BOOT_SECONDS)["faults"]
-        print(f"# guest {self.boots}: {self.accel}, {group[0].cpus} cpu, up in {time.monotonic() - start:.1f} s",
+        faults = self.agent.ready(self.boot_seconds)["faults"]
+        print(f"# guest {self.boots}: {self.kernel.name} kernel, {self.accel}, {group[0].cpus} cpu, up in {time.monotonic() - start:.1f} s",
               flush=True)
         if faults:
             raise RuntimeError(f"the kernel complained while booting: {faults[0]}")
@@ -133,27 +140,31 @@ class Runner:
         self.down()
         self.report.add(case.name, 0, [f"no guest: {error}"], log=log, detail=detail)
 
+    def seconds(self, case):
+        """The time limit of a case on this kernel."""
+        return case.timeout * self.kernel.patience
+
     def one(self, case):
         """Runs one case; tells whether its guest must not be used again."""
         for share in self.machine.shares:
             share.clear()
         log = self.run / f"{case.name}.log"
         ktap, start = Ktap(), time.monotonic()
-        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": case.timeout, "check": True}
+        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
             def output(event):
                 out.write(event["text"])
                 if event["event"] == "line":
                     ktap.line(event["text"].rstrip("\n"))
             try:
-                done = self.agent.run(order, case.timeout + GRACE_SECONDS, output)
+                done = self.agent.run(order, self.seconds(case) + self.grace, output)
             except GuestGone as error:
                 return self.lost(case, error, start, out)
             for fault in done["faults"]:
                 out.write(f"# fault: {fault}\n")
-        faults = self.faults(done, ktap)
+        faults = expected(case, self.faults(done, ktap))
         self.report.add(case.name, time.monotonic() - start, faults, ktap.skipped, log)
-        return self.agent.desk.dead() or bool(done["faults"])
+        return self.agent.desk.dead() or (bool(done["faults"]) and not case.expect)
 
     @staticmethod
     def faults(done, ktap):
@@ -175,6 +186,15 @@ class Runner:
         self.report.add(case.name, time.monotonic() - start, [str(error)], log=self.machine.console,
                         detail=telling(lines))
         return True
+
+
+def expected(case, faults):
+    """A case that expects a fault passes only if the checks found it."""
+    if not case.expect:
+        return faults
+    if any(re.search(case.expect, fault) for fault in faults):
+        return []
+    return [f"the verdict overlooked what it must see: {case.expect}", *faults]
 
 
 def telling(lines):
