@@ -9,13 +9,14 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 # Chosen cases (T=mount,walk), a list of them (LIST=1), the file system under test (FS=virtiofs).
 T ?=
 LIST ?=
-# What `make bench` measures.
+FS ?= rfuse
+# What `make bench` measures, and how: see the README.
 JOBS ?=
 OPS ?=
 QUICK ?=
 HIST ?=
 ROUNDS ?=
-FS ?= rfuse
+CPUS ?=
 # Kernel to test on: stock or debug.
 KERNEL ?= stock
 # What `make shell` shares with its guest.
@@ -61,10 +62,14 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
 	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
-bench: setup module tools ## rfuse beside the C client; OPS=statx,open HIST=1 QUICK=1 ROUNDS=7 LIST=1
-	@$(in_root) make --no-print-directory -s -C qemu-test/bench/insn OUT=$(abspath build/bench/bin)
+bench-programs: setup
+	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)
+	@scripts/kbuild --source qemu-test/bench/modules build/bench/modules
+
+bench: setup module tools bench-programs ## rfuse beside the C client; JOBS=insn|time OPS=name,… QUICK=1 HIST=1 ROUNDS=n CPUS=n LIST=1
 	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
-		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(CPUS),--cpus $(CPUS))
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo

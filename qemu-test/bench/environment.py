@@ -20,9 +20,13 @@ def _processor():
     return f"{names[0]}, {len(os.sched_getaffinity(0))} cores"
 
 
-def describe(accel):
+def _commit():
+    return _first_line("git", "-c", "safe.directory=*", "-C", paths.REPO, "describe", "--always", "--dirty")
+
+
+def describe(accel, cpus):
     """The machine, one fact a line."""
     return [f"host: {_processor()}, load {os.getloadavg()[0]:.1f} at the start",
-            f"guest: {accel}, kernel {paths.kernel_version()}",
+            f"guest: {accel}, {cpus} cpu, kernel {paths.kernel_version()}, rfuse {_commit()}",
             f"{_first_line('qemu-system-x86_64', '--version')}",
             f"{_first_line(paths.VIRTIOFSD, '--version')} --xattr --posix-acl {SERVER_OPTIONS}"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Ratio:
-    """The median of per-round ratios and the quartiles about it."""
+    """The median of per-round ratios and the quartiles about it. All NaN: one side failed."""
 
     median: float
     low: float
@@ -17,15 +17,28 @@ class Ratio:
     @property
     def spread(self):
         """The distance of the quartiles in parts of the median."""
-        return (self.high - self.low) / self.median if self.median else float("inf")
+        return (self.high - self.low) / self.median if self.median else math.inf
 
-    def verdict(self, goal, limit):
-        """'noisy' where the spread is beyond `limit`; else whether the ratio is at most `goal`."""
+    def verdict(self, goal, limit, higher=False):
+        """What can be said about a goal that is a maximum (`higher`: a minimum): met, MISSED, 'even'
+        when the goal lies between the median and a quartile, 'noisy' when the spread is beyond
+        `limit`, FAILED without a ratio."""
         if math.isnan(self.median):
             return "FAILED"
         if self.spread > limit:
             return "noisy"
-        return "met" if self.median <= goal else "MISSED"
+        sign = -1 if higher else 1
+        if sign * self.median <= sign * goal:
+            return "met"
+        best = self.high if higher else self.low
+        return "even" if sign * best <= sign * goal else "MISSED"
+
+    def agrees(self, other):
+        """Whether two medians are no farther apart than the larger of the two spreads."""
+        return abs(self.median - other.median) <= max(self.high - self.low, other.high - other.low)
+
+
+NONE = Ratio(math.nan, math.nan, math.nan)
 
 
 def median(values):
@@ -34,10 +47,12 @@ def median(values):
 
 
 def ratio(base, other):
-    """The ratio of two series whose members were measured in pairs; NaN where one side failed."""
-    pairs = [b / a for a, b in zip(base, other, strict=True) if a] if len(base) == len(other) else []
+    """other / base of two series whose members were measured in pairs."""
+    if len(base) != len(other):
+        return NONE
+    pairs = [b / a for a, b in zip(base, other) if a]
     if not pairs:
-        return Ratio(math.nan, math.nan, math.nan)
+        return NONE
     if len(pairs) == 1:
         return Ratio(pairs[0], pairs[0], pairs[0])
     low, middle, high = statistics.quantiles(pairs, n=4, method="inclusive")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is timed: one table. A job's `spec` is for guest/measure.py."""
+
+import itertools
+from dataclasses import dataclass, field
+
+from . import tree
+
+
+@dataclass
+class Job:
+    """One line of the table."""
+
+    name: str
+    about: str
+    group: str
+    # What one operation is called, and how many MiB it carries (0: it is metadata).
+    unit: str
+    mib: float = 0
+    # Part of a quick run.
+    quick: bool = True
+    spec: dict = field(default_factory=dict)
+
+    def plan(self):
+        """For the guest."""
+        return {"name": self.name, **self.spec}
+
+
+def _ops(op, about, repeat, unit="operation"):
+    """Operations of guest/ops.c; `repeat` is chosen so that C takes about a second."""
+    return Job(op, about, "metadata", unit, spec={"kind": "ops", "op": op, "repeat": repeat})
+
+
+def _command(name, about, ops, *words):
+    return Job(name, about, "metadata", "file", spec={"kind": "command", "words": words, "ops": ops})
+
+
+def _fio(mode, pattern, size, jobs, mib):
+    """Reads `mib` MiB of the large file."""
+    words = [f"--rw={pattern}", f"--bs={size}", "--readonly", f"--numjobs={jobs}", "--thread",
+             "--group_reporting", "--output-format=json", "--norandommap", "--randrepeat=1",
+             f"--size={tree.LARGE // jobs}", f"--offset_increment={tree.LARGE // jobs}",
+             f"--io_size={(mib << 20) // jobs}", f"--ioengine={'mmap' if mode == 'mmap' else 'psync'}",
+             f"--direct={int(mode == 'direct')}", *(["--pre_read=1"] if mode == "hot" else ["--invalidate=1"])]
+    order = "random" if pattern == "randread" else "sequential"
+    return Job(f"{mode}-{order}-{size}-{jobs}", f"{mode} {order} {size}, {jobs} job{'s' * (jobs > 1)}", "data",
+               size, {"4k": 1 / 256, "1m": 1}[size], jobs == 1,
+               {"kind": "fio", "words": words, "cold": mode in ("cold", "mmap")})
+
+
+# MiB of a job, so that C takes about a second: sequential and random, 4k and 1m each.
+AMOUNTS = {
+    "cold": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 256},
+    "hot": {("read", "4k"): 128, ("read", "1m"): 1024, ("randread", "4k"): 128, ("randread", "1m"): 1024},
+    "direct": {("read", "4k"): 8, ("read", "1m"): 512, ("randread", "4k"): 8, ("randread", "1m"): 512},
+    "mmap": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 128},
+}
+
+
+def table():
+    """All jobs, in their order."""
+    return [
+        _ops("stat", "stat, cached", 80),
+        _ops("stat-cold", "stat of a name not seen before", 2),
+        _ops("statx", "statx by path, forced", 10),
+        _ops("open", "open + close", 4),
+        _ops("missing", "stat of a missing name", 8),
+        _ops("readdir", f"readdir of {tree.ENTRIES:,}, an entry", 12, "entry"),
+        _ops("readdir-stat", f"readdir of {tree.ENTRIES:,} and stat, an entry", 3, "entry"),
+        _command("find", "find -size of a repository, cold", tree.REPO_FILES, "find", "repo", "-size", "+1000"),
+        _command("git-status", "git status of a repository, cold", tree.REPO_FILES, "git", "-c",
+                 "safe.directory=*", "--no-optional-locks", "-C", "repo", "status", "--porcelain"),
+        *(_fio(mode, pattern, size, jobs, mib)
+          for jobs, (mode, amounts) in itertools.product((1, 4), AMOUNTS.items())
+          for (pattern, size), mib in amounts.items())]
