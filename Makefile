@@ -64,12 +64,12 @@ test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIS
 
 bench-programs: setup
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)
-	@scripts/kbuild --source qemu-test/bench/modules build/bench/modules
+	@scripts/kbuild --source qemu-test/bench/modules build/bench/modules -s
 
 bench: setup module tools bench-programs ## rfuse beside the C client; JOBS=insn|time OPS=name,… QUICK=1 HIST=1 ROUNDS=n CPUS=n LIST=1
 	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-		$(if $(CPUS),--cpus $(CPUS))
+		$(if $(CPUS),--cpus $(CPUS)) --version $(shell git describe --always --dirty 2> /dev/null || echo unknown)
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo
@@ -79,6 +79,7 @@ shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-o
 
 check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
+	@$(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s bench -t ."
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
 clippy: $(ready) ## clippy for the module, proto and tools; a warning is an error

@@ -17,7 +17,8 @@ def compare(now, before):
     both = [name for name in now if name in before]
     apart = [name for name in both if not now[name].agrees(before[name])]
     lines = [f"{len(both) - len(apart)} of {len(both)} ratios agree with the run before within their spreads"]
-    return lines + [f"  {name}: {short(now[name].median)}, before {short(before[name].median)}" for name in apart]
+    return lines + [f"  {name}: {short(now[name].median)}, before {short(before[name].median)}"
+                    for name in apart]
 
 
 def with_previous(name, path):

@@ -20,13 +20,9 @@ def _processor():
     return f"{names[0]}, {len(os.sched_getaffinity(0))} cores"
 
 
-def _commit():
-    return _first_line("git", "-c", "safe.directory=*", "-C", paths.REPO, "describe", "--always", "--dirty")
-
-
-def describe(accel, cpus):
+def describe(accel, cpus, version):
     """The machine, one fact a line."""
     return [f"host: {_processor()}, load {os.getloadavg()[0]:.1f} at the start",
-            f"guest: {accel}, {cpus} cpu, kernel {paths.kernel_version()}, rfuse {_commit()}",
+            f"guest: {accel}, {cpus} cpu, kernel {paths.kernel_version()}, rfuse {version}",
             f"{_first_line('qemu-system-x86_64', '--version')}",
             f"{_first_line(paths.VIRTIOFSD, '--version')} --xattr --posix-acl {SERVER_OPTIONS}"]

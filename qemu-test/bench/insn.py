@@ -21,7 +21,7 @@ SECONDS_A_ROUND = 20
 
 @dataclass
 class Operation:
-    """One line of guest/ops.c's table."""
+    """One line of in_guest/ops.c's table."""
 
     name: str
     about: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is timed: one table. A job's `spec` is for guest/measure.py."""
+"""What is timed: one table. A job's `spec` is for in_guest/measure.py."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Job:
 
 
 def _ops(op, about, repeat, unit="operation"):
-    """Operations of guest/ops.c; `repeat` is chosen so that C takes about a second."""
+    """Operations of in_guest/ops.c; `repeat` is chosen so that C takes about a second."""
     return Job(op, about, "metadata", unit, spec={"kind": "ops", "op": op, "repeat": repeat})
 
 
@@ -41,19 +41,20 @@ def _fio(mode, pattern, size, jobs, mib):
              "--group_reporting", "--output-format=json", "--norandommap", "--randrepeat=1",
              f"--size={tree.LARGE // jobs}", f"--offset_increment={tree.LARGE // jobs}",
              f"--io_size={(mib << 20) // jobs}", f"--ioengine={'mmap' if mode == 'mmap' else 'psync'}",
-             f"--direct={int(mode == 'direct')}", *(["--pre_read=1"] if mode == "hot" else ["--invalidate=1"])]
+             f"--direct={int(mode == 'direct')}", f"--invalidate={int(mode != 'hot')}"]
     order = "random" if pattern == "randread" else "sequential"
     return Job(f"{mode}-{order}-{size}-{jobs}", f"{mode} {order} {size}, {jobs} job{'s' * (jobs > 1)}", "data",
                size, {"4k": 1 / 256, "1m": 1}[size], jobs == 1,
-               {"kind": "fio", "words": words, "cold": mode in ("cold", "mmap")})
+               {"kind": "fio", "words": words, "cache": {"hot": "filled", "direct": "any"}.get(mode, "empty")})
 
 
-# MiB of a job, so that C takes about a second: sequential and random, 4k and 1m each.
+# MiB of a job, so that C takes about a second. fio advises what it will do (RANDOM, SEQUENTIAL), so
+# that a random mapping is read in single pages.
 AMOUNTS = {
     "cold": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 256},
     "hot": {("read", "4k"): 128, ("read", "1m"): 1024, ("randread", "4k"): 128, ("randread", "1m"): 1024},
     "direct": {("read", "4k"): 8, ("read", "1m"): 512, ("randread", "4k"): 8, ("randread", "1m"): 512},
-    "mmap": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 128},
+    "mmap": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 6},
 }
 
 

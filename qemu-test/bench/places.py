@@ -8,7 +8,7 @@ from rig.paths import BUILD, kernel_version
 OUT = BUILD / "bench"
 BIN = OUT / "bin"
 MODULES = OUT / "modules"
-GUEST = Path(__file__).resolve().parent / "guest"
+GUEST = Path(__file__).resolve().parent / "in_guest"
 TREE = OUT / "tree"
 PROFILE = OUT / "profile"
 

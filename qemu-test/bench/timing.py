@@ -2,6 +2,7 @@
 """Wall and processor time of the jobs on both clients, and what they put on the queues."""
 
 import json
+import time
 from dataclasses import dataclass, field
 
 from .guest import SIDES, Guest
@@ -36,7 +37,7 @@ class Result:
     errors: list = field(default_factory=list)
 
     def add(self, text):
-        """One line of guest/measure.py; others (a traceback) are no results."""
+        """One line of in_guest/measure.py; others (a traceback) are no results."""
         if not text.startswith("{"):
             return
         line = json.loads(text)
@@ -48,6 +49,11 @@ class Result:
         else:
             self.wall[side].append(line["wall"] / line["ops"])
             self.busy[side].append(line["busy"] / line["ops"])
+
+    def latest(self):
+        """How the last round went, for the progress."""
+        spent = {side: times[-1] for side, times in self.wall.items() if times}
+        return "".join(f", {side} {nanoseconds / 1000:,.1f} us" for side, nanoseconds in spent.items())
 
     def speed(self):
         """rfuse's speed in parts of C's."""
@@ -63,9 +69,10 @@ def _pass(guest, results, sides, rounds, count):
     for result in results.values():
         plan = {"sides": sides, "rounds": rounds, "count": count, "jobs": [result.job.plan()]}
         text = json.dumps(plan)
-        print(f"  {result.job.name}", flush=True)
+        start = time.monotonic()
         guest.run(f"cat > plan <<'END'\n{text}\nEND\npython3 /rig/bench/measure.py plan",
                   SECONDS * rounds * len(sides), line=result.add)
+        print(f"  {result.job.name} ({time.monotonic() - start:.0f} s){result.latest()}", flush=True)
 
 
 def _ping(guest):

@@ -8,7 +8,7 @@ import subprocess
 
 from .places import TREE
 
-# Counts and sizes of these three are known to guest/ops.c too.
+# Counts and sizes of these three are known to in_guest/ops.c too.
 SMALL = 4096
 DATA = 16 << 20
 ENTRIES = 10000
