@@ -89,14 +89,12 @@ class Fio:
     """A fio job; fio itself runs the snapshots, so that its start and end are left out."""
 
     def __init__(self, job):
-        self.words, self.cache = job["words"], job["cache"]
+        self.words, self.cold = job["words"], job["cold"]
 
     def run(self, directory, _counting):
         """See Ops.run."""
-        if self.cache == "empty":
+        if self.cold:
             drop_caches()
-        elif self.cache == "filled":
-            run(["dd", f"if={directory}/large", "of=/dev/null", "bs=1M", "status=none"])
         out = run(["fio", "--name=job", f"--filename={directory}/large", *self.words,
                    f"--exec_prerun={SNAPSHOT}", f"--exec_postrun={SNAPSHOT}"])
         # A line about the hooks may stand before the JSON.

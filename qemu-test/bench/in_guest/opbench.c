@@ -3,8 +3,8 @@
  * opbench [-r ROUNDS] [-n REPEAT] [-x COMMAND] NAME=DIRECTORY... -- OP...
  *
  * Runs each operation on each directory in turns, in an order that alternates from round to round.
- * A round is REPEAT times: prepare, the timed part between the markers of plugin/insn.c, finish.
- * COMMAND is run before and after each timed part.
+ * A round is: prepare, the timed part between the markers of plugin/insn.c, finish; REPEAT times, or
+ * with a timed part REPEAT times as long (see ops.h). COMMAND is run before and after a timed part.
  * Prints a line for each: operation, name, round, operations done, nanoseconds, nanoseconds that a
  * processor was busy. -l: lists the operations: name, what it is, goal, whether it writes.
  */
@@ -69,9 +69,10 @@ static void run_hook(const char *hook)
 		die(hook);
 }
 
-static void timed(const struct op *op, const char *name, const char *hook, struct spent *spent)
+static void timed(const struct op *op, int count, const char *name, const char *hook,
+		  struct spent *spent)
 {
-	long n = (long)op->count * op->per;
+	long n = (long)count * op->per;
 	int64_t idle_before, begin;
 
 	if (op->prepare)
@@ -84,7 +85,7 @@ static void timed(const struct op *op, const char *name, const char *hook, struc
 	idle_before = idle();
 	begin = now();
 	MARK("0x52494e01", name, n);
-	for (int i = 0; i < op->count; i++)
+	for (int i = 0; i < count; i++)
 		op->one(i);
 	MARK("0x52494e02", name, n);
 	spent->wall += now() - begin;
@@ -97,6 +98,7 @@ static void timed(const struct op *op, const char *name, const char *hook, struc
 static void measure(const struct op *op, const struct plan *plan, const struct side *side, int round)
 {
 	long long ops = (long long)plan->repeat * op->count * op->per;
+	int longer = op->warm ? plan->repeat : 1, times = plan->repeat / longer;
 	struct spent spent = {};
 	char name[128];
 	int64_t busy;
@@ -104,8 +106,8 @@ static void measure(const struct op *op, const struct plan *plan, const struct s
 	if (chdir(side->directory))
 		die(side->directory);
 	snprintf(name, sizeof(name), "%s\t%d\t%s", side->name, round, op->name);
-	for (int i = 0; i < plan->repeat; i++)
-		timed(op, name, plan->hook, &spent);
+	for (int i = 0; i < times; i++)
+		timed(op, op->count * longer, name, plan->hook, &spent);
 	busy = spent.wall * sysconf(_SC_NPROCESSORS_ONLN) - spent.idle;
 	printf("%s\t%s\t%d\t%lld\t%lld\t%lld\n", op->name, side->name, round, ops,
 	       (long long)spent.wall, (long long)(busy > 0 ? busy : 0));

@@ -101,6 +101,12 @@ static void map_cold(void)
 	map_data();
 }
 
+static void map_hot(void)
+{
+	open_hot();
+	map_data();
+}
+
 static void unmap(void)
 {
 	munmap(map, DATA_MIB * MIB);
@@ -375,7 +381,10 @@ const struct op ops[] = {
 	{ "cold-1m", "buffered cold sequential read 1 MiB", 0.6, 0, REPEAT(DATA_MIB), mib_one, ON(open_cold) },
 	{ "cold-4k-random", "buffered cold random read 4 KiB", 1, 0, REPEAT(400), random_one, ON(open_cold) },
 	{ "cached-4k", "buffered cached read 4 KiB", 1, 100, REPEAT(4000), page_one, ON(open_hot) },
+	{ "cached-4k-random", "buffered cached random read 4 KiB", 1, 100, REPEAT(4000), random_one, ON(open_hot) },
+	{ "cached-1m", "buffered cached read 1 MiB", 1, 1, REPEAT(4 * DATA_MIB), mib_one, ON(open_hot) },
 	{ "mmap-cold", "mmap, cold, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_cold, unmap },
+	{ "mmap-hot", "mmap, cached, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_hot, unmap },
 	{ "readdir", "readdir of 10,000, an entry", 1, 0, ONCE(ENTRIES), readdir_one, drop_dentries },
 	{ "readdir-stat", "readdir and stat, an entry", 1, 0, ONCE(ENTRIES), readdir_stat_one, drop_dentries },
 	{ "create-unlink", "create + unlink", 1, 20, REPEAT(200), create_unlink_one, .writes = true },
