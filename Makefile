@@ -21,14 +21,22 @@ CPUS ?=
 KERNEL ?= stock
 # What `make shell` shares with its guest.
 SHARE ?=
+# Seconds for each fuzz target, one target alone, the input of a finding, targets at a time (1 or 2).
+SECS ?= 60
+TARGET ?=
+INPUT ?=
+FUZZ_JOBS ?= 1
 
 export KERNEL_VERSION KDIR RFUSE_CACHE
 
 comma := ,
 in_root := scripts/in-root
 as_root := scripts/in-root --as-root
-workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml tools/Cargo.toml))
+workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml rust/proto/fuzz/Cargo.toml \
+	tools/Cargo.toml))
 crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
+# Rust files outside of the kernel's crates.
+host_rust = $$(find tools rust/proto/fuzz -name '*.rs' -not -path '*/target/*')
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
@@ -82,16 +90,19 @@ check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@$(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s bench -t ."
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
+fuzz-host: setup ## fuzzes the parsers of proto: SECS=60 a target, FUZZ_JOBS=2, TARGET=name, INPUT=file (a finding)
+	@$(in_root) scripts/fuzz --secs $(SECS) --jobs $(FUZZ_JOBS) $(if $(INPUT),--input $(INPUT)) $(TARGET)
+
 clippy: $(ready) ## clippy for the module, proto and tools; a warning is an error
 	@scripts/kbuild build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings
 	@for dir in $(workspaces); do $(in_root) sh -c \
 		"cd $$dir && cargo clippy --quiet --all-targets -- -D warnings" || exit 1; done
 
 fmt: setup ## formats all Rust code as the kernel's
-	@$(in_root) $(rustfmt) $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
+	@$(in_root) $(rustfmt) $(crates) $(host_rust)
 
 fmt-check: setup ## tells whether `make fmt` would change anything
-	@$(in_root) $(rustfmt) --check $(crates) $$(find tools -name '*.rs' -not -path '*/target/*')
+	@$(in_root) $(rustfmt) --check $(crates) $(host_rust)
 
 doc: $(ready) ## rustdoc of the three crates and the tools
 	@scripts/kbuild build/doc RFUSE_DOC=1

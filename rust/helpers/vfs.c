@@ -3,10 +3,11 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
-#include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/statfs.h>
+#include <linux/uio.h>
 
 __rfuse_helper struct inode *rfuse_helper_alloc_inode_sb_slot(struct super_block *sb,
 							      struct kmem_cache *cache, gfp_t gfp)
@@ -142,11 +143,6 @@ __rfuse_helper unsigned int rfuse_helper_readahead_count(const struct readahead_
 	return readahead_count((struct readahead_control *)ractl);
 }
 
-__rfuse_helper u64 rfuse_helper_get_jiffies_64(void)
-{
-	return get_jiffies_64();
-}
-
 __rfuse_helper kuid_t rfuse_helper_current_fsuid(void)
 {
 	return current_fsuid();
@@ -160,4 +156,14 @@ __rfuse_helper kgid_t rfuse_helper_current_fsgid(void)
 __rfuse_helper pid_t rfuse_helper_current_pid_nr(void)
 {
 	return task_pid_nr(current);
+}
+
+__rfuse_helper bool rfuse_helper_iov_iter_extract_will_pin(const struct iov_iter *iter)
+{
+	return iov_iter_extract_will_pin(iter);
+}
+
+__rfuse_helper bool rfuse_helper_want_init_on_alloc(gfp_t flags)
+{
+	return want_init_on_alloc(flags);
 }

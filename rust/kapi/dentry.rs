@@ -160,39 +160,59 @@ impl<T: FileSystem> Dentry<T> {
     }
 }
 
-/// A name in a directory, with its hash.
+/// A name in a directory, with its hash: what the dentry cache is asked for.
 ///
-/// Fails with `EINVAL` if no name of a file can be like that, and with `ENOTDIR` if `parent` is not
-/// a directory.
-fn qstr<T: FileSystem>(parent: &Dentry<T>, name: &[u8]) -> Result<bindings::qstr> {
-    // SAFETY: By the type invariant.
-    if !unsafe { bindings::d_can_lookup(parent.as_ptr()) } {
-        return Err(ENOTDIR);
+/// # Invariants
+///
+/// The name is one that a file can have, and the hash is salted for the directory, which can have
+/// names.
+pub struct Name<'a, T: FileSystem> {
+    parent: &'a Dentry<T>,
+    qstr: bindings::qstr,
+    _bytes: PhantomData<&'a [u8]>,
+}
+
+impl<'a, T: FileSystem> Name<'a, T> {
+    /// The name `name` in the directory `parent`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if no file can have such a name, `ENOTDIR` if `parent` is not a directory.
+    pub fn new(parent: &'a Dentry<T>, name: &'a [u8]) -> Result<Self> {
+        // SAFETY: By the type invariant.
+        if !unsafe { bindings::d_can_lookup(parent.as_ptr()) } {
+            return Err(ENOTDIR);
+        }
+        let dots = name == b"." || name == b"..";
+        let bad = |byte: &u8| *byte == b'/' || *byte == 0;
+        if name.is_empty() || name.len() > NAME_MAX || dots || name.iter().any(bad) {
+            return Err(EINVAL);
+        }
+        let mut qstr = bindings::qstr {
+            name: name.as_ptr(),
+            ..Default::default()
+        };
+        // CAST: At most `NAME_MAX`.
+        let len = name.len() as u32;
+        // SAFETY: The name is valid; the parent only salts the hash.
+        let hash =
+            unsafe { bindings::full_name_hash(parent.as_ptr().cast(), name.as_ptr().cast(), len) };
+        qstr.__bindgen_anon_1.__bindgen_anon_1 =
+            bindings::qstr__bindgen_ty_1__bindgen_ty_1 { hash, len };
+        // INVARIANT: Checked and hashed above.
+        Ok(Self {
+            parent,
+            qstr,
+            _bytes: PhantomData,
+        })
     }
-    let dots = name == b"." || name == b"..";
-    if name.is_empty() || name.len() > NAME_MAX || dots || name.iter().any(|c| b"/\0".contains(c)) {
-        return Err(EINVAL);
-    }
-    let mut qstr = bindings::qstr {
-        name: name.as_ptr(),
-        ..Default::default()
-    };
-    // CAST: At most `NAME_MAX`.
-    let len = name.len() as u32;
-    // SAFETY: The name is valid; the parent only salts the hash.
-    let hash =
-        unsafe { bindings::full_name_hash(parent.as_ptr().cast(), name.as_ptr().cast(), len) };
-    qstr.__bindgen_anon_1.__bindgen_anon_1 =
-        bindings::qstr__bindgen_ty_1__bindgen_ty_1 { hash, len };
-    Ok(qstr)
 }
 
 /// Finds a cached name of a directory. Does not sleep.
-pub fn d_lookup<T: FileSystem>(parent: &Dentry<T>, name: &[u8]) -> Option<ARef<Dentry<T>>> {
-    let name = qstr(parent, name).ok()?;
+pub fn d_lookup<T: FileSystem>(name: &Name<'_, T>) -> Option<ARef<Dentry<T>>> {
     // SAFETY: Both are valid. A result is a referenced dentry of the same superblock.
     unsafe {
-        let dentry = bindings::d_lookup(parent.as_ptr(), &name);
+        let dentry = bindings::d_lookup(name.parent.as_ptr(), &name.qstr);
         NonNull::new(dentry).map(|dentry| ARef::from_raw(dentry.cast()))
     }
 }
@@ -209,12 +229,11 @@ pub enum Parallel<T: FileSystem> {
 ///
 /// The caller is in a hook that was called with the directory locked, shared or exclusively.
 ///
-/// Fails with `EINVAL` if no name of a file can be like that, `ENOTDIR`, and `ENOMEM`.
-pub fn d_alloc_parallel<T: FileSystem>(parent: &Dentry<T>, name: &[u8]) -> Result<Parallel<T>> {
-    let name = qstr(parent, name)?;
+/// Fails with `ENOMEM`.
+pub fn d_alloc_parallel<T: FileSystem>(name: &Name<'_, T>) -> Result<Parallel<T>> {
     // SAFETY: Both are valid. A result is a referenced dentry of the same superblock.
     let (dentry, in_lookup) = unsafe {
-        let dentry = from_err_ptr(bindings::d_alloc_parallel(parent.as_ptr(), &name))?;
+        let dentry = from_err_ptr(bindings::d_alloc_parallel(name.parent.as_ptr(), &name.qstr))?;
         let in_lookup = bindings::d_in_lookup(dentry);
         (
             ARef::from_raw(NonNull::new_unchecked(dentry.cast())),

@@ -27,12 +27,14 @@ impl DirContext<'_> {
     }
 
     /// The position to go on at: 0, or one the file system gave to an entry.
+    #[inline]
     pub fn pos(&self) -> i64 {
         // SAFETY: By the type invariant; so it is below.
         unsafe { (*self.0.as_ptr()).pos }
     }
 
     /// Sets the position to go on at.
+    #[inline]
     pub fn set_pos(&mut self, pos: i64) {
         // SAFETY: As in `pos`.
         unsafe { (*self.0.as_ptr()).pos = pos };
@@ -49,6 +51,7 @@ impl DirContext<'_> {
     /// `DT_*`.
     ///
     /// Returns false, and leaves the position, if the caller has no room left.
+    #[inline]
     pub fn emit(&mut self, name: &[u8], ino: u64, dt: u8, next_pos: i64) -> bool {
         let Ok(len) = name.len().try_into() else {
             return false;

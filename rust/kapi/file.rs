@@ -235,28 +235,33 @@ pub struct Kiocb<'a>(NonNull<bindings::kiocb>, PhantomData<&'a mut ()>);
 
 impl Kiocb<'_> {
     /// The position in the file, in bytes.
+    #[inline]
     pub fn pos(&self) -> i64 {
         // SAFETY: By the type invariant; so it is below.
         unsafe { (*self.0.as_ptr()).ki_pos }
     }
 
     /// Sets the position in the file, in bytes.
+    #[inline]
     pub fn set_pos(&mut self, pos: i64) {
         // SAFETY: As in `pos`.
         unsafe { (*self.0.as_ptr()).ki_pos = pos };
     }
 
     /// Whether the request must not wait; `EAGAIN` is the answer then (`IOCB_NOWAIT`).
+    #[inline]
     pub fn nowait(&self) -> bool {
         self.has(bindings::KIOCB_NOWAIT)
     }
 
     /// Whether the request goes past the page cache (`IOCB_DIRECT`).
+    #[inline]
     pub fn direct(&self) -> bool {
         // CAST: A single bit.
         self.has(bindings::IOCB_DIRECT as c_int)
     }
 
+    #[inline]
     fn has(&self, flag: c_int) -> bool {
         // SAFETY: As in `pos`.
         unsafe { (*self.0.as_ptr()).ki_flags & flag != 0 }
@@ -264,15 +269,13 @@ impl Kiocb<'_> {
 
     /// Reads by the page cache.
     ///
-    /// Fails with `EINVAL` if the inode has no page cache to read, or if it cannot do direct I/O.
+    /// Fails with `EINVAL` if the inode has no page cache to read, and for direct I/O.
+    #[inline]
     pub fn generic_file_read_iter(&mut self, iter: &mut IovIterDest<'_>) -> Result<usize> {
         let iocb = self.0.as_ptr();
         // SAFETY: As in `pos`; an open file has a mapping, which always has operations.
-        let (read_folio, direct) = unsafe {
-            let aops = (*(*(*iocb).ki_filp).f_mapping).a_ops;
-            ((*aops).read_folio.is_some(), (*aops).direct_IO.is_some())
-        };
-        if !read_folio || (self.direct() && !direct) {
+        let read_folio = unsafe { (*(*(*(*iocb).ki_filp).f_mapping).a_ops).read_folio };
+        if read_folio.is_none() || self.direct() {
             return Err(EINVAL);
         }
         // SAFETY: Both are valid, and the mapping can do what the request asks for.

@@ -66,6 +66,15 @@ impl LockedFolio {
         }
     }
 
+    /// Zeroes the folio, unless the kernel zeroes every page it allocates (`init_on_alloc`): after this
+    /// a device that writes less than it says leaves nothing of others to be seen. Any context.
+    pub fn clear_stale(&self) {
+        // SAFETY: Looks at a switch only.
+        if !unsafe { bindings::want_init_on_alloc(0) } {
+            self.zero_segment(0, self.size());
+        }
+    }
+
     /// Copies bytes to the offset `offset`. Any context.
     ///
     /// Fails with `EINVAL`, and copies nothing, if they do not fit.

@@ -28,6 +28,8 @@ pub mod inode_operations;
 mod layout;
 pub mod log;
 pub mod memalloc;
+pub mod pinned_pages;
+pub mod read_once;
 pub mod seq_file;
 pub mod stat;
 pub mod super_block;

@@ -28,9 +28,11 @@ impl From<Timespec> for bindings::timespec64 {
 }
 
 /// The time since boot in ticks. It does not wrap. Any context.
+#[inline]
 pub fn jiffies64() -> u64 {
-    // SAFETY: It reads a global counter.
-    unsafe { bindings::get_jiffies_64() }
+    // `get_jiffies_64` on 64-bit machines, where it is no more than this.
+    // SAFETY: It reads a global counter, which is read whole.
+    unsafe { (&raw const bindings::jiffies_64).read_volatile() }
 }
 
 /// Converts nanoseconds to ticks, rounded down; every `u64` is a valid argument. Any context.

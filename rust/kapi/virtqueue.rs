@@ -12,6 +12,7 @@ use crate::{
     bindings,
     folio::LockedFolio,
     handoff::{Chain, Owned, Waiter},
+    pinned_pages::PinnedPages,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -72,6 +73,13 @@ impl<'a> Buffers<'_, 'a> {
         self.add(folio.as_ptr().cast(), 0, folio.size())
     }
 
+    /// Pinned user pages that the device writes.
+    pub fn writable_pages(&mut self, pages: &'a mut PinnedPages) -> Result {
+        pages
+            .parts()
+            .try_for_each(|(page, offset, len)| self.add(page, offset, len))
+    }
+
     fn bytes(&mut self, start: *const u8, len: usize) -> Result {
         if len == 0 {
             return Ok(());
@@ -101,8 +109,9 @@ impl<'a> Buffers<'_, 'a> {
             }
         }
         let segment = self.table.get_mut(self.used).ok_or(E2BIG)?;
-        // SAFETY: The entry was initialised by `sg_init_table`; the page is live while the request
-        // is.
+        // An entry of an earlier request may carry an end mark.
+        *segment = pin_init::zeroed();
+        // SAFETY: A zeroed entry is a valid one; the page is live while the request is.
         unsafe {
             bindings::sg_set_page(segment, page, u32::try_from(len)?, u32::try_from(offset)?)
         };
@@ -214,10 +223,6 @@ impl<T: Transfer> Ring<T> {
 
     /// Fills the table: the number of segments to read, and of all.
     fn describe(&mut self, request: &mut Owned<T>) -> Result<(usize, usize)> {
-        // SAFETY: The table has that many entries, and is ours.
-        unsafe {
-            bindings::sg_init_table(self.table.as_mut_ptr(), u32::try_from(self.table.len())?)
-        };
         let mut buffers = Buffers {
             table: &mut self.table,
             readable: 0,

@@ -9,7 +9,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use zerocopy::FromBytes;
+use zerocopy::{transmute, FromBytes as _};
 
 use crate::wire::{Dirent, Direntplus, EntryOut, NAME_MAX, ROOT_ID};
 
@@ -41,8 +41,22 @@ impl Entry<'_> {
 pub struct EntryPlus<'a> {
     /// The entry.
     pub dirent: Entry<'a>,
-    /// The lookup, unjudged; node id 0 if the server made none.
-    pub entry: EntryOut,
+    // A reference: a lookup is longer than what is cheaply copied from hand to hand.
+    lookup: &'a [u8; PLUS],
+}
+
+impl EntryPlus<'_> {
+    /// The lookup, unjudged.
+    #[inline]
+    pub fn entry(&self) -> EntryOut {
+        transmute!(*self.lookup)
+    }
+
+    /// The node that was looked up; 0 if the server made no lookup.
+    #[inline]
+    pub fn nodeid(&self) -> u64 {
+        self.entry().nodeid
+    }
 }
 
 /// Why a directory cannot be read on.
@@ -79,9 +93,18 @@ impl fmt::Display for DirentFault {
     }
 }
 
+/// The entries of a reply of either kind.
+pub trait Listing<'a> {
+    /// The next entry, or what is wrong with it.
+    fn next_entry(&mut self) -> Option<Result<Entry<'a>, DirentFault>>;
+
+    /// Where the next entry starts in the body, in bytes; after a fault, where the bad one starts.
+    fn position(&self) -> usize;
+}
+
 /// Entries of a READDIR reply, in order; ends after the first fault.
 #[derive(Clone, Debug)]
-pub struct Dirents<'a>(Records<'a>);
+pub struct Dirents<'a>(Records<'a, PLAIN>);
 
 impl<'a> Dirents<'a> {
     /// Parses the body of a reply.
@@ -89,12 +112,14 @@ impl<'a> Dirents<'a> {
         Self(Records::new(bytes))
     }
 
-    /// Parses on from a [`position`](Self::position) of the same body.
-    pub fn resume(bytes: &'a [u8], position: usize) -> Self {
-        Self(Records::resume(bytes, position))
+    /// Parses on from a [`position`](Self::position) of the same body; `before` is the offset of the
+    /// entry that ends there, if there is one.
+    pub fn resume(bytes: &'a [u8], position: usize, before: Option<u64>) -> Self {
+        Self(Records::resume(bytes, position, before))
     }
 
     /// Where the next entry starts in the body, in bytes.
+    #[inline]
     pub fn position(&self) -> usize {
         self.0.position
     }
@@ -103,20 +128,33 @@ impl<'a> Dirents<'a> {
 impl<'a> Iterator for Dirents<'a> {
     type Item = Result<Entry<'a>, DirentFault>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.0.next::<Dirent>()?;
+        let next = self.0.next()?;
         Some(next.map(|(_, entry)| entry))
     }
 }
 
 impl FusedIterator for Dirents<'_> {}
 
+impl<'a> Listing<'a> for Dirents<'a> {
+    #[inline]
+    fn next_entry(&mut self) -> Option<Result<Entry<'a>, DirentFault>> {
+        self.next()
+    }
+
+    #[inline]
+    fn position(&self) -> usize {
+        self.0.position
+    }
+}
+
 /// Entries of a READDIRPLUS reply, in order; ends after the first fault.
 ///
 /// After a fault, or when the caller stops early, [`Lookups`] from [`position`](Self::position) on
 /// gives the nodes whose lookups nobody took.
 #[derive(Clone, Debug)]
-pub struct DirentsPlus<'a>(Records<'a>);
+pub struct DirentsPlus<'a>(Records<'a, PLUS>);
 
 impl<'a> DirentsPlus<'a> {
     /// Parses the body of a reply.
@@ -124,9 +162,10 @@ impl<'a> DirentsPlus<'a> {
         Self(Records::new(bytes))
     }
 
-    /// Parses on from a [`position`](Self::position) of the same body.
-    pub fn resume(bytes: &'a [u8], position: usize) -> Self {
-        Self(Records::resume(bytes, position))
+    /// Parses on from a [`position`](Self::position) of the same body; `before` is the offset of the
+    /// entry that ends there, if there is one.
+    pub fn resume(bytes: &'a [u8], position: usize, before: Option<u64>) -> Self {
+        Self(Records::resume(bytes, position, before))
     }
 
     /// Where the next entry starts in the body, in bytes; after a fault, where the bad one starts.
@@ -139,15 +178,28 @@ impl<'a> Iterator for DirentsPlus<'a> {
     type Item = Result<EntryPlus<'a>, DirentFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.0.next::<Direntplus>()?;
-        Some(next.map(|(head, dirent)| EntryPlus {
-            dirent,
-            entry: head.entry_out,
-        }))
+        let (lookup, dirent) = match self.0.next()? {
+            Ok(record) => record,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let lookup = lookup.try_into().ok()?;
+        Some(Ok(EntryPlus { dirent, lookup }))
     }
 }
 
 impl FusedIterator for DirentsPlus<'_> {}
+
+impl<'a> Listing<'a> for DirentsPlus<'a> {
+    #[inline]
+    fn next_entry(&mut self) -> Option<Result<Entry<'a>, DirentFault>> {
+        Some(self.0.next()?.map(|(_, entry)| entry))
+    }
+
+    #[inline]
+    fn position(&self) -> usize {
+        self.0.position
+    }
+}
 
 /// Nodes that a READDIRPLUS reply counts a lookup for, each as often as it must be forgotten.
 ///
@@ -171,9 +223,10 @@ impl Iterator for Lookups<'_> {
 
     fn next(&mut self) -> Option<u64> {
         loop {
-            let record = Record::<Direntplus>::read(self.rest)?.ok()?;
+            let record = Record::read(self.rest, PLUS)?.ok()?;
             self.rest = record.rest;
-            let nodeid = record.head.entry_out.nodeid;
+            let (lookup, _) = EntryOut::read_from_prefix(record.before).ok()?;
+            let nodeid = lookup.nodeid;
             if nodeid != 0 && nodeid != ROOT_ID && !is_dot(record.name) {
                 return Some(nodeid);
             }
@@ -183,72 +236,109 @@ impl Iterator for Lookups<'_> {
 
 impl FusedIterator for Lookups<'_> {}
 
-/// The head of a record.
-trait Head: FromBytes + Copy {
-    fn dirent(&self) -> &Dirent;
-}
+/// What comes before the head of a record of READDIR, in bytes.
+const PLAIN: usize = 0;
 
-impl Head for Dirent {
-    fn dirent(&self) -> &Dirent {
-        self
-    }
-}
-
-impl Head for Direntplus {
-    fn dirent(&self) -> &Dirent {
-        &self.dirent
-    }
-}
+/// What comes before the head of a record of READDIRPLUS, in bytes: the lookup.
+const PLUS: usize = size_of::<EntryOut>();
 
 /// A record that is complete and whose name has a valid length.
-struct Record<'a, H> {
-    head: H,
+struct Record<'a> {
+    before: &'a [u8],
+    head: Dirent,
+    /// The name and its padding.
+    padded: &'a [u8],
     name: &'a [u8],
     rest: &'a [u8],
 }
 
-impl<'a, H: Head> Record<'a, H> {
+impl<'a> Record<'a> {
     /// Takes the first record off `bytes`; `None` if it is not complete.
-    fn read(bytes: &'a [u8]) -> Option<Result<Self, DirentFault>> {
-        let (head, after) = H::read_from_prefix(bytes).ok()?;
-        let namelen = head.dirent().namelen;
+    #[inline]
+    fn read(bytes: &'a [u8], before: usize) -> Option<Result<Self, DirentFault>> {
+        let (before, bytes) = bytes.split_at_checked(before)?;
+        let (head, after) = Dirent::read_from_prefix(bytes).ok()?;
+        let namelen = head.namelen;
         let len = match usize::try_from(namelen) {
             Ok(len @ 1..=NAME_MAX) => len,
             _ => return Some(Err(DirentFault::NameLength { namelen })),
         };
         // Both heads are multiples of 8 bytes, so that padding the name pads the record.
         let (padded, rest) = after.split_at_checked(len.next_multiple_of(ALIGN))?;
-        let name = padded.get(..len)?;
-        Some(Ok(Self { head, name, rest }))
+        Some(Ok(Self {
+            before,
+            head,
+            padded,
+            name: padded.get(..len)?,
+            rest,
+        }))
+    }
+
+    /// The first byte of the name that no name may have.
+    #[inline]
+    fn bad_byte(&self) -> Option<u8> {
+        let mut left = self.name.len();
+        for chunk in self.padded.chunks_exact(ALIGN) {
+            let mut word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+            if left < ALIGN {
+                // What pads the name may be anything.
+                word |= u64::MAX.wrapping_shl(left.saturating_mul(8) as u32);
+            }
+            if has_zero(word) || has_zero(word ^ SLASHES) {
+                return self
+                    .name
+                    .iter()
+                    .copied()
+                    .find(|&byte| byte == b'/' || byte == 0);
+            }
+            left = left.saturating_sub(ALIGN);
+        }
+        None
     }
 }
 
-const _: () = assert!(size_of::<Dirent>() % ALIGN == 0 && size_of::<Direntplus>() % ALIGN == 0);
+/// `/` in every byte.
+const SLASHES: u64 = u64::from_le_bytes([b'/'; ALIGN]);
 
-/// The walk through a reply, which both kinds share.
+/// Whether one of the bytes of `word` is zero.
+#[inline]
+const fn has_zero(word: u64) -> bool {
+    const LOW: u64 = u64::from_le_bytes([1; ALIGN]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; ALIGN]);
+    word.wrapping_sub(LOW) & !word & HIGH != 0
+}
+
+const _: () = assert!(size_of::<Dirent>() % ALIGN == 0 && size_of::<Direntplus>() % ALIGN == 0);
+const _: () = assert!(size_of::<Direntplus>() == PLUS + size_of::<Dirent>());
+
+/// The walk through a reply, which both kinds share; `BEFORE` is [`PLAIN`] or [`PLUS`].
 #[derive(Clone, Debug)]
-struct Records<'a> {
+struct Records<'a, const BEFORE: usize> {
     bytes: &'a [u8],
     position: usize,
     last_off: Option<u64>,
     ended: bool,
 }
 
-impl<'a> Records<'a> {
+/// What comes before the head, and the entry.
+type Step<'a> = Result<(&'a [u8], Entry<'a>), DirentFault>;
+
+impl<'a, const BEFORE: usize> Records<'a, BEFORE> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self::resume(bytes, 0)
+        Self::resume(bytes, 0, None)
     }
 
-    fn resume(bytes: &'a [u8], position: usize) -> Self {
+    fn resume(bytes: &'a [u8], position: usize, last_off: Option<u64>) -> Self {
         Self {
             bytes,
             position,
-            last_off: None,
+            last_off,
             ended: false,
         }
     }
 
-    fn next<H: Head>(&mut self) -> Option<Result<(H, Entry<'a>), DirentFault>> {
+    #[inline]
+    fn next(&mut self) -> Option<Step<'a>> {
         if self.ended {
             return None;
         }
@@ -257,25 +347,28 @@ impl<'a> Records<'a> {
         next
     }
 
-    fn read_next<H: Head>(&mut self) -> Option<Result<(H, Entry<'a>), DirentFault>> {
+    #[inline]
+    fn read_next(&mut self) -> Option<Step<'a>> {
         let bytes = self.bytes.get(self.position..)?;
-        let record = match Record::<H>::read(bytes)? {
+        let record = match Record::read(bytes, BEFORE)? {
             Ok(record) => record,
             Err(fault) => return Some(Err(fault)),
         };
-        let entry = match self.judge(record.head.dirent(), record.name) {
+        let entry = match self.judge(&record) {
             Ok(entry) => entry,
             Err(fault) => return Some(Err(fault)),
         };
         self.position = self.bytes.len().saturating_sub(record.rest.len());
         self.last_off = Some(entry.off);
-        Some(Ok((record.head, entry)))
+        Some(Ok((record.before, entry)))
     }
 
-    fn judge(&self, head: &Dirent, name: &'a [u8]) -> Result<Entry<'a>, DirentFault> {
-        if let Some(&byte) = name.iter().find(|&&byte| byte == b'/' || byte == 0) {
+    #[inline]
+    fn judge(&self, record: &Record<'a>) -> Result<Entry<'a>, DirentFault> {
+        if let Some(byte) = record.bad_byte() {
             return Err(DirentFault::NameByte { byte });
         }
+        let head = &record.head;
         if self.last_off == Some(head.off) {
             return Err(DirentFault::Stuck { off: head.off });
         }
@@ -283,7 +376,7 @@ impl<'a> Records<'a> {
             ino: head.ino,
             off: head.off,
             kind: (head.type_ & 0xf) as u8,
-            name,
+            name: record.name,
         })
     }
 }

@@ -138,19 +138,30 @@ fn resuming_at_a_position() {
     assert_eq!(entries.position(), 0);
     entries.next().unwrap().unwrap();
     assert_eq!(entries.position(), 32);
-    let rest: Vec<_> = Dirents::resume(&bytes, entries.position()).collect();
+    let rest: Vec<_> = Dirents::resume(&bytes, entries.position(), Some(1)).collect();
     assert_eq!(rest, entries.collect::<Vec<_>>());
     assert_eq!(rest.len(), 2);
-    assert_eq!(Dirents::resume(&bytes, bytes.len()).next(), None);
-    assert_eq!(Dirents::resume(&bytes, usize::MAX).next(), None);
+    assert_eq!(Dirents::resume(&bytes, bytes.len(), None).next(), None);
+    assert_eq!(Dirents::resume(&bytes, usize::MAX, None).next(), None);
+}
+
+#[test]
+fn resuming_does_not_forget_the_offset_before() {
+    let bytes = [record(5, b"a"), record(5, b"b"), record(6, b"c")].concat();
+    let mut rest = Dirents::resume(&bytes, 32, Some(5));
+    assert_eq!(rest.next(), Some(Err(DirentFault::Stuck { off: 5 })));
+    assert_eq!(Dirents::resume(&bytes, 32, None).count(), 2);
+    let bytes = [record_plus(7, 5, b"a"), record_plus(8, 5, b"b")].concat();
+    let mut rest = DirentsPlus::resume(&bytes, 160, Some(5));
+    assert_eq!(rest.next(), Some(Err(DirentFault::Stuck { off: 5 })));
 }
 
 #[test]
 fn plus_carries_the_lookup() {
     let bytes = [record_plus(0, 1, b"."), record_plus(77, 2, b"file")].concat();
     let entries: Vec<_> = DirentsPlus::new(&bytes).map(Result::unwrap).collect();
-    assert_eq!(entries[0].entry.nodeid, 0);
-    assert_eq!(entries[1].entry.nodeid, 77);
+    assert_eq!(entries[0].nodeid(), 0);
+    assert_eq!(entries[1].nodeid(), 77);
     assert_eq!(entries[1].dirent.name, b"file");
 }
 

@@ -141,6 +141,14 @@ operations! {
     /// [`DirentsPlus`](crate::dirent::DirentsPlus), and their number of bytes; 0 at the end.
     Readdirplus(Range): ReadIn => () as usize = |(), tail| tail,
         optional Some(Optional::Readdirplus), undo |_| Undo::ForgetEntries;
+
+    /// FSYNC: makes a file durable.
+    Fsync(SyncTarget): FsyncIn => () as () = |(), _| (),
+        optional Some(Optional::Fsync), undo nothing;
+
+    /// FSYNCDIR: makes a directory durable.
+    Fsyncdir(SyncTarget): FsyncIn => () as () = |(), _| (),
+        optional Some(Optional::Fsyncdir), undo nothing;
 }
 
 /// Nothing is to be undone.
@@ -153,10 +161,10 @@ fn opened(out: &[u8], undo: fn(u64) -> Undo) -> Undo {
     OpenOut::read_from_prefix(out).map_or(Undo::Nothing, |(open, _)| undo(open.fh))
 }
 
-/// FSYNCDIR: makes a directory durable.
+/// An open file or directory to be made durable: what FSYNC and FSYNCDIR say.
 #[derive(Clone, Copy, Debug)]
-pub struct Fsyncdir {
-    /// The directory.
+pub struct SyncTarget {
+    /// The node.
     pub nodeid: u64,
     /// The handle.
     pub fh: u64,
@@ -164,26 +172,12 @@ pub struct Fsyncdir {
     pub flags: u32,
 }
 
-impl Operation for Fsyncdir {
-    const OPCODE: Opcode = Opcode::Fsyncdir;
-    const OPTIONAL: Option<Optional> = Some(Optional::Fsyncdir);
-    type In = FsyncIn;
-    type Out = ();
-    type Reply = ();
-
-    fn nodeid(&self) -> u64 {
-        self.nodeid
-    }
-
+impl SyncTarget {
     fn body(&self) -> FsyncIn {
         FsyncIn {
             fh: self.fh,
             fsync_flags: self.flags,
             padding: 0,
         }
-    }
-
-    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
-        Ok(())
     }
 }

@@ -109,8 +109,8 @@ fn assert_direntplus(bytes: &[u8]) {
     let mut nodes = Vec::new();
     while let Some(Ok(entry)) = entries.next() {
         assert_entry(&entry.dirent);
-        let counted = ![0, ROOT_ID].contains(&entry.entry.nodeid) && !entry.dirent.is_dot();
-        nodes.extend(counted.then_some(entry.entry.nodeid));
+        let counted = ![0, ROOT_ID].contains(&entry.nodeid()) && !entry.dirent.is_dot();
+        nodes.extend(counted.then_some(entry.nodeid()));
     }
     nodes.extend(Lookups::new(&bytes[entries.position()..]));
     let all: Vec<_> = Lookups::new(bytes).collect();
@@ -270,7 +270,7 @@ proptest! {
         }
         assert_direntplus(&bytes);
         let got = DirentsPlus::new(&bytes).map_while(Result::ok);
-        let got: Vec<_> = got.map(|e| (e.entry.nodeid, e.dirent.name.to_vec())).collect();
+        let got: Vec<_> = got.map(|e| (e.nodeid(), e.dirent.name.to_vec())).collect();
         prop_assert_eq!(got, nodes);
         let after_fault = Lookups::new(&bytes).filter(|&node| node > 5).count();
         prop_assert_eq!(after_fault, if faulty { 2 } else { 0 });

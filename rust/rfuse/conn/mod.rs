@@ -21,7 +21,7 @@ use kernel::{
         Arc, SetOnce,
     },
 };
-use rfuse_kapi::{handoff::Cache, ids, workqueue::Workqueue};
+use rfuse_kapi::{handoff::Cache, ids, read_once::ReadOnce, workqueue::Workqueue};
 use rfuse_proto::{
     flags::InitFlags,
     init::Negotiated,
@@ -64,6 +64,8 @@ pub(crate) struct Connection {
     engine: Arc<Engine>,
     transport: Arc<dyn Transport>,
     negotiated: SetOnce<Negotiated>,
+    /// Its flags once more, for hot paths; none before.
+    flags: Atomic<u64>,
     phase: Atomic<u32>,
     unique: Atomic<u64>,
     attr_version: Atomic<u64>,
@@ -83,6 +85,7 @@ impl Connection {
                 engine,
                 transport,
                 negotiated: SetOnce::new(),
+                flags: Atomic::new(0),
                 phase: Atomic::new(Phase::Connecting as u32),
                 unique: Atomic::new(0),
                 attr_version: Atomic::new(1),
@@ -101,8 +104,7 @@ impl Connection {
 
     /// Whether INIT settled on `flag`.
     pub(crate) fn has(&self, flag: InitFlags) -> bool {
-        self.negotiated()
-            .is_some_and(|negotiated| negotiated.flags.contains(flag))
+        self.flags.read_once() & flag.bits() == flag.bits()
     }
 
     /// The longest name that the server takes, in bytes.
@@ -119,13 +121,13 @@ impl Connection {
 
     /// Whether the server was found to lack `operation`.
     pub(crate) fn lacks(&self, operation: Optional) -> bool {
-        self.missing.load(Relaxed) & operation as u32 != 0
+        self.missing.read_once() & operation as u32 != 0
     }
 
     /// The version of attributes as of now: an answer to a question asked at an earlier version than
     /// an inode's is stale.
     pub(crate) fn attr_version(&self) -> u64 {
-        self.attr_version.load(Relaxed)
+        self.attr_version.read_once()
     }
 
     /// Begins a new version of attributes.
@@ -135,7 +137,7 @@ impl Connection {
 
     /// Whether the server was cut off.
     pub(crate) fn is_aborted(&self) -> bool {
-        self.phase.load(Relaxed) == Phase::Aborted as u32
+        self.phase.read_once() == Phase::Aborted as u32
     }
 
     /// Cuts the server off: everything in flight ends with an error, and nothing more is sent. May

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use rfuse_kapi::{
     folio::LockedFolio,
     handoff::Owned,
+    pinned_pages::PinnedPages,
     virtqueue::{Buffers, Transfer},
 };
 use rfuse_proto::{
@@ -31,6 +32,8 @@ pub(crate) enum Payload {
     Bytes(KVec<u8>),
     /// Page-cache folios of adjacent file ranges.
     Folios(KVec<LockedFolio>),
+    /// User memory.
+    Pinned(PinnedPages),
 }
 
 impl Payload {
@@ -39,6 +42,7 @@ impl Payload {
         match self {
             Self::None => 0,
             Self::Bytes(bytes) => bytes.len(),
+            Self::Pinned(pages) => pages.len(),
             Self::Folios(folios) => folios
                 .iter()
                 .fold(0, |sum, folio| folio.size().saturating_add(sum)),
@@ -200,6 +204,7 @@ impl Transfer for Request {
         match &mut self.payload {
             Payload::None => Ok(()),
             Payload::Bytes(bytes) => buffers.writable(bytes),
+            Payload::Pinned(pages) => buffers.writable_pages(pages),
             Payload::Folios(folios) => folios
                 .iter_mut()
                 .try_for_each(|folio| buffers.writable_folio(folio)),

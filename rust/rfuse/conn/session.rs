@@ -3,7 +3,7 @@
 //! Beginning and end of a connection.
 
 use super::{request::Payload, Connection};
-use kernel::{page::PAGE_SIZE, prelude::*, time::Delta};
+use kernel::{page::PAGE_SIZE, prelude::*, sync::atomic::Relaxed, time::Delta};
 use rfuse_proto::{
     flags::InitFlags,
     init::{InitFault, Negotiated, Offer},
@@ -70,6 +70,7 @@ impl Connection {
         };
         let negotiated = Negotiated::from_reply(bytes.get(..len).unwrap_or(&[]), &offer)
             .map_err(InitError::Fault)?;
+        self.flags.store(negotiated.flags.bits(), Relaxed);
         self.negotiated.populate(negotiated);
         self.connected();
         Ok(())

@@ -77,18 +77,18 @@ pub(crate) fn getattr(
     node.check()?;
     let wants_btime = request_mask & stat::request_mask::BTIME != 0;
     let lacks_btime =
-        wants_btime && !node.has_btime() && !inode.super_data().conn.lacks(Optional::Statx);
+        wants_btime && node.btime().is_none() && !inode.super_data().conn.lacks(Optional::Statx);
     let stale = node.attributes_expired() || lacks_btime;
     if flags.force_sync() || (stale && !flags.dont_sync()) {
         refresh(inode, wants_btime)?;
     }
     inode.generic_fillattr(idmap, request_mask, stat);
-    let (ino, blksize, btime) = node.shown();
+    let (ino, blksize) = node.shown();
     stat.set_ino(ino);
     if blksize != 0 {
         stat.set_blksize(blksize);
     }
-    if let Some(btime) = btime {
+    if let Some(btime) = wants_btime.then(|| node.btime()).flatten() {
         stat.set_btime(timespec(btime));
     }
     Ok(())

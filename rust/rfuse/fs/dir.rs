@@ -13,6 +13,7 @@ use rfuse_kapi::{
     ids::MntIdmap,
     inode::{Inode, LentInode},
     inode_operations::{AclKind, InodeOperations, Permission},
+    read_once::ReadOnce,
     stat::{KStat, StatFlags},
     walk::{LookupFlags, Walk},
 };
@@ -121,7 +122,7 @@ pub(crate) fn revalidate(
         return Ok(false);
     }
     let must_ask = flags.excl() || flags.reval() || flags.rename_target();
-    if !must_ask && !expired(dentry.word().load(Relaxed)) {
+    if !must_ask && !expired(dentry.word().read_once()) {
         if inode.is_some_and(|inode| inode.data().take_from_listing()) {
             dir.data().advise_plus();
         }

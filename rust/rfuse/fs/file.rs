@@ -3,12 +3,11 @@
 //! Regular files: open, read, map.
 
 use super::{
-    acl, attr,
+    acl, attr, direct,
     handle::{Handle, HandleKind},
     mount::Fs,
 };
-use crate::conn::request::Payload;
-use kernel::{iov::IovIterDest, page::PAGE_SIZE, prelude::*, sync::Arc};
+use kernel::{iov::IovIterDest, prelude::*, sync::Arc};
 use rfuse_kapi::{
     file::{File, FileOperations, Kiocb, Mmap, OpeningFile, Seek},
     ids::MntIdmap,
@@ -17,7 +16,7 @@ use rfuse_kapi::{
     stat::{KStat, StatFlags},
     walk::Walk,
 };
-use rfuse_proto::{flags::InitFlags, op};
+use rfuse_proto::flags::InitFlags;
 
 /// Operations of inodes that are neither directories nor links.
 pub(crate) struct FileInodeOps;
@@ -94,7 +93,7 @@ impl FileOperations for RegularFile {
         let inode = file.inode();
         inode.data().check()?;
         if file.data().is_direct() || iocb.direct() {
-            return read_direct(file.data(), iocb, iter);
+            return direct::read(file.data(), iocb, iter);
         }
         let end = (iocb.pos().max(0) as u64).saturating_add(iter.len() as u64);
         let watches = inode.super_data().conn.has(InitFlags::AUTO_INVAL_DATA);
@@ -106,46 +105,9 @@ impl FileOperations for RegularFile {
         }
         iocb.generic_file_read_iter(iter)
     }
-}
 
-/// The most bytes of one direct read: what `kmalloc` gives readily.
-const DIRECT_CHUNK: usize = 8 * PAGE_SIZE;
-
-/// Reads around the page cache, until the end of the file or an error.
-fn read_direct(handle: &Handle, iocb: &mut Kiocb<'_>, iter: &mut IovIterDest<'_>) -> Result<usize> {
-    if iocb.nowait() {
-        return Err(EAGAIN);
-    }
-    let mut total = 0_usize;
-    while !iter.is_empty() {
-        let size = iter.len().min(DIRECT_CHUNK);
-        let copied = match read_chunk(handle, iocb.pos(), size, iter) {
-            Ok(copied) => copied,
-            Err(error) if total == 0 => return Err(error),
-            Err(_) => break,
-        };
-        total = total.saturating_add(copied);
-        iocb.set_pos(iocb.pos().saturating_add(copied as i64));
-        if copied < size {
-            break;
-        }
-    }
-    Ok(total)
-}
-
-/// Reads at most `size` bytes from `pos` on to `iter`.
-fn read_chunk(handle: &Handle, pos: i64, size: usize, iter: &mut IovIterDest<'_>) -> Result<usize> {
-    let room = KVec::zeroed(size, GFP_KERNEL)?;
-    let range = handle.range(u64::try_from(pos)?, u32::try_from(size)?);
-    let answer = handle
-        .conn()
-        .call_with(op::Read(range), Payload::Bytes(room))?;
-    let (len, Payload::Bytes(bytes)) = answer else {
-        return Err(EIO);
-    };
-    let bytes = bytes.get(..len).ok_or(EIO)?;
-    match iter.copy_to_iter(bytes) {
-        0 if len > 0 => Err(EFAULT),
-        copied => Ok(copied),
+    fn fsync(file: &File<'_, Self>, _start: i64, _end: i64, datasync: bool) -> Result {
+        file.inode().data().check()?;
+        file.data().fsync(datasync)
     }
 }

@@ -6,7 +6,7 @@ use crate::conn::Connection;
 use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::file::OpeningFile;
 use rfuse_proto::{
-    flags::{FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NONSEEKABLE, FOPEN_STREAM},
+    flags::{FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NONSEEKABLE, FOPEN_STREAM, FSYNC_FDATASYNC},
     op,
     wire::OpenOut,
 };
@@ -89,11 +89,6 @@ impl Handle {
         }
     }
 
-    /// The server's number for it.
-    pub(crate) fn fh(&self) -> u64 {
-        self.handle.fh
-    }
-
     /// What is cached of the file may be used.
     pub(crate) fn keeps_cache(&self) -> bool {
         self.open_flags & FOPEN_KEEP_CACHE != 0
@@ -102,6 +97,29 @@ impl Handle {
     /// Reads must not use the page cache.
     pub(crate) fn is_direct(&self) -> bool {
         self.open_flags & FOPEN_DIRECT_IO != 0
+    }
+
+    /// Makes what was written durable. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The server's; a server that lacks the operation has nothing to do.
+    pub(crate) fn fsync(&self, datasync: bool) -> Result {
+        let target = op::SyncTarget {
+            nodeid: self.handle.nodeid,
+            fh: self.handle.fh,
+            flags: if datasync { FSYNC_FDATASYNC } else { 0 },
+        };
+        let answer = match self.kind {
+            HandleKind::File if self.conn.lacks(op::Optional::Fsync) => Ok(()),
+            HandleKind::File => self.conn.call(op::Fsync(target)),
+            HandleKind::Dir if self.conn.lacks(op::Optional::Fsyncdir) => Ok(()),
+            HandleKind::Dir => self.conn.call(op::Fsyncdir(target)),
+        };
+        match answer {
+            Err(ENOSYS) => Ok(()),
+            other => other,
+        }
     }
 
     /// Tells the VFS of the limits that the server set.

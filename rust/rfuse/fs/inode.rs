@@ -21,6 +21,7 @@ use rfuse_kapi::{
     iget::{iget5_locked, Iget, NewInode, NewInodeParams},
     inode::{FileKind, Inode, InodeAttributes, LentInode},
     inode_operations::InodeOps,
+    read_once::ReadOnce,
     super_block::SuperBlock,
     time::{jiffies64, nsecs_to_jiffies64, Timespec},
 };
@@ -45,8 +46,6 @@ pub(crate) struct State {
     nlookup: u64,
     /// The version of the attributes; an answer to an earlier question is stale.
     attr_version: u64,
-    ino: u64,
-    blksize: u32,
     btime: Option<Time>,
     mtime: Time,
 }
@@ -58,6 +57,10 @@ pub(crate) struct Node {
     flags: Atomic<u32>,
     /// Until when the attributes hold, in jiffies.
     valid_until: Atomic<u64>,
+    /// The inode number to show.
+    ino: Atomic<u64>,
+    /// The preferred size of I/O to show, in bytes; 0 for the file system's.
+    blksize: Atomic<u32>,
     #[pin]
     state: SpinLock<State>,
 }
@@ -93,11 +96,11 @@ impl Node {
             nodeid: Atomic::new(0),
             flags: Atomic::new(0),
             valid_until: Atomic::new(0),
+            ino: Atomic::new(0),
+            blksize: Atomic::new(0),
             state <- new_spinlock!(State {
                 nlookup: 0,
                 attr_version: 0,
-                ino: 0,
-                blksize: 0,
                 btime: None,
                 mtime: Time::default(),
             }),
@@ -106,11 +109,11 @@ impl Node {
 
     /// The server's number for it.
     pub(crate) fn nodeid(&self) -> u64 {
-        self.nodeid.load(Relaxed)
+        self.nodeid.read_once()
     }
 
     fn has(&self, flag: u32) -> bool {
-        self.flags.load(Relaxed) & flag != 0
+        self.flags.read_once() & flag != 0
     }
 
     /// Sets or clears `flag`; whether it was set before.
@@ -161,18 +164,27 @@ impl Node {
 
     /// Whether the attributes must be asked for again.
     pub(crate) fn attributes_expired(&self) -> bool {
-        expired(self.valid_until.load(Relaxed))
+        expired(self.valid_until.read_once())
     }
 
-    /// The inode number, block size and birth time to show.
-    pub(crate) fn shown(&self) -> (u64, u32, Option<Time>) {
-        let state = self.state.lock();
-        (state.ino, state.blksize, state.btime)
+    /// The inode number to show, and the preferred size of I/O in bytes, 0 for the file system's.
+    pub(crate) fn shown(&self) -> (u64, u32) {
+        (self.ino.read_once(), self.blksize.read_once())
     }
 
-    /// Whether the birth time is known.
-    pub(crate) fn has_btime(&self) -> bool {
-        self.state.lock().btime.is_some()
+    /// The time of birth, if it is known.
+    pub(crate) fn btime(&self) -> Option<Time> {
+        self.state.lock().btime
+    }
+
+    /// Takes over what the VFS has no place for.
+    fn absorb(&self, state: &mut State, attributes: &Attributes) {
+        self.ino.store(attributes.ino, Relaxed);
+        self.blksize.store(attributes.blksize, Relaxed);
+        state.mtime = attributes.mtime;
+        if attributes.btime.is_some() {
+            state.btime = attributes.btime;
+        }
     }
 
     /// Counts a lookup by the server.
@@ -191,18 +203,6 @@ impl Node {
         let state = self.state.lock();
         if state.attr_version <= asked_at && inode.size() > size {
             inode.i_size_write(size);
-        }
-    }
-}
-
-impl State {
-    /// Takes over what the VFS has no place for.
-    fn absorb(&mut self, attributes: &Attributes) {
-        self.ino = attributes.ino;
-        self.blksize = attributes.blksize;
-        self.mtime = attributes.mtime;
-        if attributes.btime.is_some() {
-            self.btime = attributes.btime;
         }
     }
 }
@@ -244,7 +244,7 @@ pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
         }
         state.attr_version = conn.next_attr_version();
         let old = (inode.size(), state.mtime);
-        state.absorb(attributes);
+        node.absorb(&mut state, attributes);
         inode.set_attributes(&vfs_attributes(attributes));
         if inode.kind() == FileKind::Regular || old.0 != attributes.size {
             inode.i_size_write(attributes.size);
@@ -330,7 +330,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         let node = new.data();
         let mut state = node.state.lock();
         state.attr_version = conn.next_attr_version();
-        state.absorb(fresh.attributes);
+        node.absorb(&mut state, fresh.attributes);
         node.valid_until.store(deadline(fresh.valid), Relaxed);
     }
     let (iops, fops, aops) = match kind {

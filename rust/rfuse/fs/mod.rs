@@ -5,6 +5,7 @@
 mod acl;
 mod attr;
 mod dir;
+mod direct;
 mod file;
 mod handle;
 mod inode;

@@ -80,6 +80,7 @@ impl<'a> Run<'a> {
         if !self.folios.is_empty() && self.bytes.saturating_add(folio.size()) > limit {
             self.send()?;
         }
+        folio.clear_stale();
         self.bytes = self.bytes.saturating_add(folio.size());
         Ok(self.folios.push(folio, GFP_KERNEL)?)
     }

@@ -20,15 +20,15 @@ use kernel::{
     sync::{atomic::Relaxed, Arc, Mutex},
 };
 use rfuse_kapi::{
-    dentry::{d_alloc_parallel, d_lookup, Dentry, Parallel},
+    dentry::{d_alloc_parallel, d_lookup, Dentry, Name, Parallel},
     dir::DirContext,
     file::{File, FileOperations, OpeningFile, Seek},
     inode::Inode,
 };
 use rfuse_proto::{
-    attr::{Lookup, Node},
-    dirent::{DirentFault, Dirents, DirentsPlus, Entry, EntryPlus, Lookups},
-    flags::{InitFlags, FSYNC_FDATASYNC},
+    attr::Node,
+    dirent::{DirentFault, Dirents, DirentsPlus, EntryPlus, Listing, Lookups},
+    flags::InitFlags,
     op,
 };
 
@@ -48,7 +48,13 @@ struct Stream {
     bytes: KVec<u8>,
     len: usize,
     plus: bool,
-    /// Where the next entry lies in `bytes`.
+    place: Place,
+}
+
+/// Where an answer goes on.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Where the next entry lies in the answer.
     next: usize,
     /// The position in the directory of that entry.
     position: u64,
@@ -73,8 +79,7 @@ impl FileOperations for DirFileOps {
             bytes: KVec::new(),
             len: 0,
             plus: false,
-            next: 0,
-            position: 0,
+            place: Place::default(),
         };
         Arc::pin_init(
             pin_init!(OpenDir { handle, stream <- new_mutex!(stream) }),
@@ -104,19 +109,7 @@ impl FileOperations for DirFileOps {
     }
 
     fn fsync(file: &File<'_, Self>, _start: i64, _end: i64, datasync: bool) -> Result {
-        let conn = &file.inode().super_data().conn;
-        if conn.lacks(op::Optional::Fsyncdir) {
-            return Ok(());
-        }
-        let answer = conn.call(op::Fsyncdir {
-            nodeid: file.inode().data().nodeid(),
-            fh: file.data().handle.fh(),
-            flags: if datasync { FSYNC_FDATASYNC } else { 0 },
-        });
-        match answer {
-            Err(ENOSYS) => Ok(()),
-            other => other,
-        }
+        file.data().handle.fsync(datasync)
     }
 }
 
@@ -124,7 +117,7 @@ impl Stream {
     /// Whether the answer at hand goes on at `position`. From the start, it never does: a listing
     /// that begins anew shows what is there now.
     fn continues(&self, position: i64) -> bool {
-        position != 0 && self.next < self.len && self.position as i64 == position
+        position != 0 && self.place.next < self.len && self.place.position as i64 == position
     }
 
     /// Asks for entries from `position` on.
@@ -146,8 +139,10 @@ impl Stream {
             bytes,
             len,
             plus,
-            next: 0,
-            position: position as u64,
+            place: Place {
+                next: 0,
+                position: position as u64,
+            },
         };
         if plus {
             self.link_all(file.dentry(), asked_at);
@@ -177,21 +172,24 @@ impl Stream {
 
     /// Passes entries on. Goes on with the next answer only if this one had none to pass on.
     fn pass_on(&mut self, ctx: &mut DirContext<'_>) -> ControlFlow<Result> {
-        let start = self.next;
-        while let Some((entry, next)) = self.peek() {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(fault) => return ControlFlow::Break(self.refuse(&fault)),
-            };
-            let off = entry.off;
-            if !ctx.emit(entry.name, entry.ino, entry.kind, off as i64) {
-                return ControlFlow::Break(Ok(()));
-            }
-            self.next = next;
-            self.position = off;
+        let (bytes, mut place) = (self.filled(), self.place);
+        let before = (place.next > 0).then_some(place.position);
+        let told = match self.plus {
+            true => emit_all(
+                DirentsPlus::resume(bytes, place.next, before),
+                &mut place,
+                ctx,
+            ),
+            false => emit_all(Dirents::resume(bytes, place.next, before), &mut place, ctx),
+        };
+        let advanced = place.next > self.place.next;
+        self.place = place;
+        match told {
+            ControlFlow::Break(Ok(())) => return ControlFlow::Break(Ok(())),
+            ControlFlow::Break(Err(fault)) => return ControlFlow::Break(self.refuse(&fault)),
+            ControlFlow::Continue(()) => {}
         }
         // A last entry that was cut off is asked for again.
-        let advanced = self.next > start;
         self.len = 0;
         match advanced {
             true => ControlFlow::Break(Ok(())),
@@ -199,22 +197,32 @@ impl Stream {
         }
     }
 
-    /// The next entry, and where the one behind it lies.
-    fn peek(&self) -> Option<(Result<Entry<'_>, DirentFault>, usize)> {
-        if self.plus {
-            let mut entries = DirentsPlus::resume(self.filled(), self.next);
-            let entry = entries.next()?.map(|plus| plus.dirent);
-            return Some((entry, entries.position()));
-        }
-        let mut entries = Dirents::resume(self.filled(), self.next);
-        let entry = entries.next()?;
-        Some((entry, entries.position()))
-    }
-
     fn refuse(&self, fault: &DirentFault) -> Result {
         rfuse_kapi::log::err_ratelimited(format_args!("bad directory listing: {fault}"));
         Err(EIO)
     }
+}
+
+/// Passes entries on until the caller has no room or the answer ends; `place` moves with them.
+fn emit_all<'a>(
+    mut entries: impl Listing<'a>,
+    place: &mut Place,
+    ctx: &mut DirContext<'_>,
+) -> ControlFlow<Result<(), DirentFault>> {
+    while let Some(entry) = entries.next_entry() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(fault) => return ControlFlow::Break(Err(fault)),
+        };
+        if !ctx.emit(entry.name, entry.ino, entry.kind, entry.off as i64) {
+            return ControlFlow::Break(Ok(()));
+        }
+        *place = Place {
+            next: entries.position(),
+            position: entry.off,
+        };
+    }
+    ControlFlow::Continue(())
 }
 
 /// Whether to ask for attributes with the names.
@@ -236,16 +244,16 @@ fn ask(conn: &Connection, plus: bool, range: op::Range, room: Payload) -> Result
 
 /// Enters one name into the caches, or gives its lookup back.
 fn link(parent: &Dentry<Fs>, entry: &EntryPlus<'_>, asked_at: u64) {
-    if entry.dirent.is_dot() || entry.entry.nodeid == 0 {
+    let nodeid = entry.nodeid();
+    if entry.dirent.is_dot() || nodeid == 0 {
         return;
     }
-    let conn = &parent.super_block().data().conn;
-    let linked = match Lookup::from_entry(&entry.entry) {
-        Ok(Lookup::Found(node)) => link_node(parent, entry.dirent.name, &node, asked_at),
-        _ => Err(EIO),
+    let linked = match Node::from_entry(&entry.entry()) {
+        Ok(node) => link_node(parent, entry.dirent.name, &node, asked_at),
+        Err(_) => Err(EIO),
     };
-    if linked.is_err() && entry.entry.nodeid != inode::ROOT_ID {
-        conn.forget(entry.entry.nodeid, 1);
+    if linked.is_err() && nodeid != inode::ROOT_ID {
+        parent.super_block().data().conn.forget(nodeid, 1);
     }
 }
 
@@ -253,13 +261,14 @@ fn link(parent: &Dentry<Fs>, entry: &EntryPlus<'_>, asked_at: u64) {
 ///
 /// The lookup was not taken over.
 fn link_node(parent: &Dentry<Fs>, name: &[u8], node: &Node, asked_at: u64) -> Result {
-    if let Some(dentry) = d_lookup(parent, name) {
+    let name = Name::new(parent, name)?;
+    if let Some(dentry) = d_lookup(&name) {
         if renew(&dentry, node, asked_at) {
             return Ok(());
         }
         dentry.d_invalidate();
     }
-    match d_alloc_parallel(parent, name)? {
+    match d_alloc_parallel(&name)? {
         Parallel::Found(dentry) => match renew(&dentry, node, asked_at) {
             true => Ok(()),
             false => Err(EAGAIN),

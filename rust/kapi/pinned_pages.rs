@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pages of user memory that a device writes to.
+//!
+//! C interfaces: `include/linux/uio.h`, `include/linux/mm.h`.
+
+use crate::bindings;
+use core::ptr;
+use kernel::{error::to_result, iov::IovIterDest, prelude::*};
+
+/// User pages, pinned: they stay where they are until this is dropped, whatever becomes of the
+/// process. Dropping marks them dirty and may sleep.
+///
+/// # Invariants
+///
+/// `pages` are pinned, each once, on behalf of this value. The range of `len` bytes from `offset` in
+/// the first page on ends in the last.
+pub struct PinnedPages {
+    pages: KVec<*mut bindings::page>,
+    offset: usize,
+    len: usize,
+}
+
+// SAFETY: Pages may be unpinned by another thread than the one that pinned them.
+unsafe impl Send for PinnedPages {}
+
+impl PinnedPages {
+    /// Pins the memory that `iter` stands at, up to `max` bytes and `max_pages` pages. `iter` stays
+    /// where it is. May sleep.
+    ///
+    /// `None` if `iter` is no user memory: only that can be pinned.
+    ///
+    /// # Errors
+    ///
+    /// `EFAULT` when nothing there can be written to; `ENOMEM`; `EINVAL` when there is nothing.
+    pub fn extract(
+        iter: &mut IovIterDest<'_>,
+        max: usize,
+        max_pages: usize,
+    ) -> Result<Option<Self>> {
+        // SAFETY: The iterator is valid, and only looked at.
+        if !unsafe { bindings::iov_iter_extract_will_pin(iter.as_raw()) } {
+            return Ok(None);
+        }
+        let most = max
+            .div_ceil(bindings::PAGE_SIZE)
+            .saturating_add(1)
+            .min(max_pages);
+        let mut pages = KVec::with_capacity(most, GFP_KERNEL)?;
+        let (mut array, mut offset) = (pages.as_mut_ptr(), 0);
+        // SAFETY: The iterator is valid and writable by its type; the array has room for that many
+        // pages, and is used as it is not null.
+        let len = unsafe {
+            bindings::iov_iter_extract_pages(
+                iter.as_raw(),
+                &mut array,
+                max,
+                u32::try_from(most)?,
+                0,
+                &mut offset,
+            )
+        };
+        let Ok(len @ 1..) = usize::try_from(len) else {
+            to_result(i32::try_from(len)?)?;
+            return Err(EINVAL);
+        };
+        // SAFETY: So many pages were put there, which is at most `most`. The call has advanced the
+        // iterator by `len`.
+        unsafe {
+            pages.inc_len((offset + len).div_ceil(bindings::PAGE_SIZE));
+            iter.revert(len);
+        }
+        // INVARIANT: User memory is pinned by the call above.
+        Ok(Some(Self { pages, offset, len }))
+    }
+
+    /// The length of the range, in bytes. Not 0.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing: never.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The parts of the range, page by page: page, offset in it, length.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (*mut bindings::page, usize, usize)> + '_ {
+        let mut left = self.len;
+        let mut start = self.offset;
+        self.pages.iter().map(move |page| {
+            let part = (*page, start, left.min(bindings::PAGE_SIZE - start));
+            left -= part.2;
+            start = 0;
+            part
+        })
+    }
+}
+
+impl Drop for PinnedPages {
+    fn drop(&mut self) {
+        let pages = match self.pages.is_empty() {
+            true => ptr::null_mut(),
+            false => self.pages.as_mut_ptr(),
+        };
+        // SAFETY: Pinned once each, by the type invariants; not used after this.
+        unsafe { bindings::unpin_user_pages_dirty_lock(pages, self.pages.len(), true) };
+    }
+}
