@@ -46,13 +46,16 @@ def median(values):
     return statistics.median(values) if values else math.nan
 
 
-def ratio(base, other):
-    """other / base of two series whose members were measured in pairs."""
+def ratio(base, other, least=1):
+    """other / base of two series whose members were measured in pairs; fewer than `least` pairs tell
+    nothing about their spread."""
     if len(base) != len(other):
         return NONE
     pairs = [b / a for a, b in zip(base, other) if a]
     if not pairs:
         return NONE
+    if len(pairs) < least:
+        return Ratio(statistics.median(pairs), 0, math.inf)
     if len(pairs) == 1:
         return Ratio(pairs[0], pairs[0], pairs[0])
     low, middle, high = statistics.quantiles(pairs, n=4, method="inclusive")

@@ -19,6 +19,11 @@ class Ratios(unittest.TestCase):
         self.assertEqual(ratio([1] * 5, [1, 2, 3, 4, 5]), Ratio(3, 2, 4))
         self.assertAlmostEqual(Ratio(3, 2, 4).spread, 2 / 3)
 
+    def test_too_few_rounds(self):
+        """They get no verdict."""
+        self.assertEqual(ratio([1, 1], [2, 2], least=3).verdict(3, 0.1), "noisy")
+        self.assertEqual(ratio([1, 1, 1], [2, 2, 2], least=3).verdict(3, 0.1), "met")
+
     def test_a_side_that_failed(self):
         """No ratio, no verdict."""
         self.assertTrue(math.isnan(ratio([1, 2], []).median))

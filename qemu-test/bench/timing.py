@@ -10,7 +10,8 @@ from .jobs import Job
 from .stats import median, ratio
 
 ROUNDS, QUICK_ROUNDS = 5, 3
-# A spread beyond this allows no verdict.
+# Fewer rounds, or a spread beyond this, allow no verdict.
+LEAST = 3
 NOISY = 0.15
 COUNTERS = ("requests", "descriptors", "kicks", "interrupts")
 # How long one measurement may take.
@@ -57,11 +58,11 @@ class Result:
 
     def speed(self):
         """rfuse's speed in parts of C's."""
-        return ratio(self.wall["rfuse"], self.wall["c"])
+        return ratio(self.wall["rfuse"], self.wall["c"], LEAST)
 
     def cost(self):
         """rfuse's processor time in parts of C's."""
-        return ratio(self.busy["c"], self.busy["rfuse"])
+        return ratio(self.busy["c"], self.busy["rfuse"], LEAST)
 
 
 def _pass(guest, results, sides, rounds, count):
