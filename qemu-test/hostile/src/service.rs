@@ -134,7 +134,7 @@ mod tests {
             answers: 7,
             only: vec!["unique".to_owned()],
             to: Vec::new(),
-        without: Vec::new(),
+            without: Vec::new(),
             blocked: 3,
         };
         Service::new(Settings::default(), plan, Journal::default())
