@@ -71,11 +71,19 @@ def mapped(path, content):
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             raise OSError(errno.EIO, "SIGBUS")
+        if os.WEXITSTATUS(status) > 1:
+            raise OSError(os.WEXITSTATUS(status), "open or mmap")
         return os.WEXITSTATUS(status) == 0
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as pages:
+    try:
         # The count is a task's own.
         put("/proc/thread-self/fail-nth", number)
-        os._exit(0 if pages[:] == content else 1)
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as pages:
+            os._exit(0 if pages[:] == content else 1)
+    except OSError as error:
+        os._exit(error.errno)
+    finally:
+        # The child must not go on as if it were the case.
+        os._exit(1)
 
 
 def read(path, flags=0):
