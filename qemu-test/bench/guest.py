@@ -2,6 +2,7 @@
 """The guest with both clients."""
 
 import base64
+import dataclasses
 import gzip
 
 from rig import files, kernel
@@ -39,7 +40,8 @@ class Guest:
         shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in (*SIDES, PING)]
         ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"), places.GUEST / "snapshot", *data]
         programs = {f"rig/bench/{path.name}": path for path in ours}
-        stock = kernel.stock()
+        # As Debian boots it: pages are zeroed when they are allocated, for both.
+        stock = dataclasses.replace(kernel.stock(), options="init_on_alloc=1")
         self.machine = Machine(
             folder, shares, kernel=stock, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
             files=files.guest_files([], stock, files.stripped_module(folder, stock), programs))
