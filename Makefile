@@ -17,12 +17,18 @@ QUICK ?=
 HIST ?=
 ROUNDS ?=
 CPUS ?=
+FS ?= rfuse
+# Damage by the hostile server: seeds (1,2,3), damaged answers of each, seconds in all.
+# Options of its plan (DAMAGE="--only never,size --rate 50").
+SEED ?= $(RFUSE_SEED)
+ANSWERS ?=
+DAMAGE ?=
 # Kernel to test on: stock or debug.
 KERNEL ?= stock
 # What `make shell` shares with its guest.
 SHARE ?=
-# Seconds for each fuzz target, one target alone, the input of a finding, targets at a time (1 or 2).
-SECS ?= 60
+# Seconds for each fuzz target (60) or of damage, one target alone, the input of a finding, targets at a time (1 or 2).
+SECS ?=
 TARGET ?=
 INPUT ?=
 FUZZ_JOBS ?= 1
@@ -33,15 +39,16 @@ comma := ,
 in_root := scripts/in-root
 as_root := scripts/in-root --as-root
 workspaces := $(patsubst %/Cargo.toml,%,$(wildcard rust/proto/Cargo.toml rust/proto/fuzz/Cargo.toml \
-	tools/Cargo.toml))
+	tools/Cargo.toml qemu-test/hostile/Cargo.toml))
 crates := $(wildcard rust/rfuse/main.rs rust/kapi/lib.rs rust/proto/lib.rs)
 # Rust files outside of the kernel's crates.
-host_rust = $$(find tools rust/proto/fuzz -name '*.rs' -not -path '*/target/*')
+host_rust = $$(find tools rust/proto/fuzz qemu-test -name '*.rs' -not -path '*/target/*')
 rustfmt = rustfmt --config-path $$(readlink -f build/kernel/source)/.rustfmt.toml
+damage = $(foreach name,SEED ANSWERS SECS DAMAGE,$(if $($(name)),--set 'RFUSE_$(name)=$($(name))'))
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
 modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
-built := $(if $(filter debug,$(KERNEL)),debug-kernel) $(if $(filter rfuse,$(FS)),$(modules) tools)
+built := $(if $(filter debug,$(KERNEL)),debug-kernel) $(if $(filter rfuse,$(FS)),$(modules) tools hostile)
 debug_source = $$(readlink -f build/kernel-debug)/source
 
 .PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))
@@ -61,6 +68,9 @@ rig-modules-debug: debug-kernel
 tools: setup ## mount.rfuse
 	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
 
+hostile: setup ## the virtio-fs server of the tests that lies
+	@$(in_root) cargo build --quiet --release --manifest-path qemu-test/hostile/Cargo.toml
+
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
 
@@ -68,7 +78,7 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 	@scripts/setup debug-kernel
 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
-	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
 bench-programs: setup
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)
@@ -90,8 +100,12 @@ check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@$(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s bench -t ."
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
+fuzz: setup $(built) ## damaged answers without end, each round by a new seed: SEED=n ANSWERS=n SECS=n KERNEL=debug
+	@$(as_root) qemu-test/fuzz --kernel $(KERNEL) $(if $(SEED),--seed $(SEED)) $(if $(ANSWERS),--answers $(ANSWERS)) \
+		$(if $(SECS),--secs $(SECS)) $(if $(DAMAGE),--damage='$(DAMAGE)')
+
 fuzz-host: setup ## fuzzes the parsers of proto: SECS=60 a target, FUZZ_JOBS=2, TARGET=name, INPUT=file (a finding)
-	@$(in_root) scripts/fuzz --secs $(SECS) --jobs $(FUZZ_JOBS) $(if $(INPUT),--input $(INPUT)) $(TARGET)
+	@$(in_root) scripts/fuzz --secs $(or $(SECS),60) --jobs $(FUZZ_JOBS) $(if $(INPUT),--input $(INPUT)) $(TARGET)
 
 clippy: $(ready) ## clippy for the module, proto and tools; a warning is an error
 	@scripts/kbuild build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings

@@ -2,9 +2,14 @@
 """What every verdict includes: nothing mounted, the module unloadable, no object left, a clean log."""
 
 import os
+import re
 import subprocess
+import time
 
 FS = os.environ["RIG_FS"]
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
+# In the stack of an allocation; a module that is gone has no symbols.
+OURS = re.compile(r"rfuse|rig_bug|0xffffffffc0")
 PATIENCE = int(os.environ["RIG_PATIENCE"])
 SECONDS = 10 * PATIENCE
 
@@ -44,7 +49,7 @@ class Checks:
             faults += self.run("umount", "-l", point)
         faults += self.unload()
         faults += self.log.faults()
-        return faults + self.lockdep()
+        return faults + self.lockdep() + self.leaks()
 
     @staticmethod
     def lockdep():
@@ -53,6 +58,26 @@ class Checks:
         if not os.path.exists(path) or any(line.split() == ["debug_locks:", "1"] for line in _lines(path)):
             return []
         return ["lockdep has turned itself off"]
+
+    @staticmethod
+    def leaks():
+        """Objects that nobody points to, where the kernel was booted with kmemleak=on."""
+        if "kmemleak=on" not in _lines("/proc/cmdline")[0].split():
+            return []
+        try:
+            # Objects younger than 5 s are not told of; a pointer that is gone may
+            # still lie on a stack.
+            for seconds in (6, 1):
+                with open(KMEMLEAK, "w", encoding="utf-8") as order:
+                    time.sleep(seconds)
+                    order.write("scan")
+            text = _lines(KMEMLEAK)
+            with open(KMEMLEAK, "w", encoding="utf-8") as order:
+                order.write("clear")
+        except OSError as error:
+            return [f"{KMEMLEAK}: {error}"]
+        objects = "\n".join(text).split("unreferenced object ")[1:]
+        return [f"leak: {' '.join(one.split())[:1500]}" for one in objects if OURS.search(one)]
 
     @staticmethod
     def run(*command):

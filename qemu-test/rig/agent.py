@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+from .hostile import HostileShare
 from .machine import connect
 from .paths import HOST
 
@@ -66,7 +67,8 @@ class Agent:
 
 
 class HostDesk(threading.Thread):
-    """Serves the guest's `host` command: stop, cont, kill TAG; run TAG SCRIPT [ARGUMENT]...
+    """Serves the guest's `host` command: stop, cont, kill TAG; run TAG SCRIPT [ARGUMENT]...;
+    ask TAG ORDER... (of the hostile server).
 
     A request is one line of tab-separated words, the first of them a number to answer to; the answer
     is `NUMBER STATUS LINES` and that many lines.
@@ -101,7 +103,18 @@ class HostDesk(threading.Thread):
             return 0, ""
         if verb == "run" and len(words) > 2:
             return self.script(share, words[2:])
-        return 2, f"host: does not know {verb!r}: stop, cont, kill or run"
+        if verb == "ask" and isinstance(share, HostileShare):
+            return self.order(share, words[2:])
+        return 2, f"host: does not know {verb!r}: stop, cont, kill, run, or ask of a hostile server"
+
+    @staticmethod
+    def order(share, words):
+        """An order to a hostile server."""
+        try:
+            answer = share.ask(words)
+        except OSError as error:
+            return 1, f"host: the server of {share.tag} does not take orders: {error}"
+        return (1 if answer.startswith("error") else 0), answer
 
     @staticmethod
     def script(share, words):

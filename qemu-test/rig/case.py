@@ -4,9 +4,11 @@
     # about: one line that says what it proves
     # timeout: 60            seconds (60)
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
+    # share: TAG server=hostile [OPTIONS]   the tree of qemu-test/hostile, and options for that
     # boot: own              a guest of its own; another word: a guest for the cases that have that word
     # cpus: 2                processors of its guest (1)
     # memory: 1G             memory of its guest (2G)
+    # append: OPTION…        more of the kernel's command line
     # fs: rfuse              only for this file system; skipped for another
     # kernel: debug          only for this kernel; skipped for another
     # expect: PATTERN        the checks must find this fault: the case proves that they do
@@ -18,7 +20,7 @@ from dataclasses import dataclass, field
 
 from .paths import CASES
 
-HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|fs|kernel|expect):\s*(.*?)\s*$")
+HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|append|fs|kernel|expect):\s*(.*?)\s*$")
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Case:
     boot: str = ""
     cpus: int = 1
     memory: str = "2G"
+    append: str = ""
     fs: str = ""
     kernel: str = ""
     expect: str = ""
@@ -39,7 +42,7 @@ class Case:
     @property
     def machine(self):
         """Cases of equal value can share a guest, unless they want their own."""
-        return (self.cpus, self.memory)
+        return (self.cpus, self.memory, self.append)
 
 
 def load(path):
@@ -71,14 +74,21 @@ def load_all():
     return {path.name: load(path) for path in paths}
 
 
-def boots(cases):
-    """Groups cases into guests: shared ones first, those with their own last."""
+# A group of fewer cases is not worth another guest's boot.
+WORTH_A_BOOT = 6
+
+
+def boots(cases, parts=1):
+    """Groups cases into guests: shared ones first, those with their own last. Large groups are divided into
+    `parts` guests."""
     groups = {}
     for case in cases:
         key = (case.machine, case.name if case.boot == "own" else case.boot)
         groups.setdefault(key, []).append(case)
     order = sorted(groups, key=lambda key: (bool(key[1]), key))
-    return [groups[key] for key in order]
+    whole = [groups[key] for key in order]
+    return [part for group in whole
+            for part in ([group[first::parts] for first in range(parts)] if len(group) >= WORTH_A_BOOT else [group])]
 
 
 def shares_of(cases):

@@ -11,6 +11,7 @@ def guest_files(cases, kernel=None, module=None, extra=()):
     files = {f"rig/guest/{path.relative_to(paths.GUEST)}": path
              for path in paths.GUEST.rglob("*") if path.is_file() and path.name != "initrd-init"}
     files |= {f"rig/cases/{case.name}": paths.CASES / case.name for case in cases}
+    files["rig/hostile/seeds"] = paths.RIG / "hostile" / "seeds"
     if module:
         files["rig/rfuse.ko"] = module
         files["rig/mount.rfuse"] = paths.HELPER

@@ -8,7 +8,8 @@ import time
 
 from . import paths
 
-WORKSPACES = {"host-proto": paths.REPO / "rust" / "proto", "host-tools": paths.REPO / "tools"}
+WORKSPACES = {"host-proto": paths.REPO / "rust" / "proto", "host-tools": paths.REPO / "tools",
+              "host-hostile": paths.RIG / "hostile"}
 
 
 def names():

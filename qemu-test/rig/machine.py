@@ -45,16 +45,16 @@ class Machine:
     more of QEMU's command line."""
 
     def __init__(self, run, shares, *, kernel, accel="tcg", cpus=1, memory="2G", mode="test", fs="rfuse",
-                 files, limit, label="boot", extra=()):
+                 files, limit, label="boot", append="", extra=()):
         self.run, self.shares, self.kernel = run, shares, kernel
         self.accel, self.cpus, self.memory, self.mode, self.fs = accel, cpus, memory, mode, fs
-        self.files, self.limit, self.label, self.extra = files, limit, label, extra
+        self.files, self.limit, self.label, self.append, self.extra = files, limit, label, append, extra
         self.console = run / f"{label}-console.log"
         self.process = self.timer = None
         self.interactive = mode == "shell"
 
     def _argv(self):
-        append = (f"{KERNEL_OPTIONS} {self.kernel.options} rig.mode={self.mode} rig.fs={self.fs} "
+        append = (f"{KERNEL_OPTIONS} {self.kernel.options} {self.append} rig.mode={self.mode} rig.fs={self.fs} "
                   f"rig.patience={self.kernel.patience}")
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
                 "-display", "none", "-machine", "q35,memory-backend=mem",
@@ -72,7 +72,8 @@ class Machine:
             argv += [*_socket(port), "-device", f"virtserialport,chardev={port},name=rig.{port}"]
         for number, share in enumerate(self.shares):
             argv += ["-chardev", f"socket,id=fs{number},path={share.socket}", "-device",
-                     f"vhost-user-fs-pci,chardev=fs{number},tag={share.tag},queue-size=1024"]
+                     f"vhost-user-fs-pci,chardev=fs{number},tag={share.tag},queue-size=1024,"
+                     f"num-request-queues={share.queues}"]
         return [*argv, *self.extra]
 
     def start(self):

@@ -13,6 +13,7 @@ RUNS = BUILD / "test"
 KERNEL = BUILD / "kernel"
 IMAGE = BUILD / "guest.ext4"
 HELPER = BUILD / "cargo" / "release" / "mount-rfuse"
+HOSTILE = BUILD / "cargo" / "release" / "hostile-server"
 VIRTIOFSD = "/usr/libexec/virtiofsd"
 
 

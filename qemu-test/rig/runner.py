@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs cases in as few guests as possible and reports each as it ends."""
 
+import collections
 import os
 import re
+import threading
 import time
 
 from . import case as cases_module
-from . import files
+from . import files, hostile
 from .agent import Agent, GuestGone
 from .hosttests import HostTests
 from .ktap import Ktap
 from .machine import Machine
-from .share import Share
 
 BOOT_SECONDS = 60
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
@@ -20,9 +21,10 @@ CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Block
 
 
 class Report:
-    """Prints results and counts them."""
+    """Prints results and counts them; any thread may add one."""
 
     def __init__(self):
+        self.lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
 
     @property
@@ -32,20 +34,21 @@ class Report:
 
     def add(self, name, seconds, faults, skipped=None, log=None, detail=()):
         """One result: `faults` empty means passed; `skipped` is a reason."""
-        if faults:
-            self.failed += 1
-        elif skipped is not None:
-            self.skipped += 1
-        else:
-            self.passed += 1
-        verdict = "not ok" if faults else "ok"
-        note = f" # SKIP {skipped}" if skipped is not None and not faults else ""
-        print(f"{verdict} {self.number} {name} ({seconds:.1f} s){note}")
-        for line in [*faults, *detail]:
-            print(f"    {line}")
-        if faults:
-            print(f"    log: {log}")
-        print(end="", flush=True)
+        with self.lock:
+            if faults:
+                self.failed += 1
+            elif skipped is not None:
+                self.skipped += 1
+            else:
+                self.passed += 1
+            verdict = "not ok" if faults else "ok"
+            note = f" # SKIP {skipped}" if skipped is not None and not faults else ""
+            print(f"{verdict} {self.number} {name} ({seconds:.1f} s){note}")
+            for line in [*faults, *detail]:
+                print(f"    {line}")
+            if faults:
+                print(f"    log: {log}")
+            print(end="", flush=True)
 
     def close(self):
         """The closing line; returns the exit status."""
@@ -54,10 +57,11 @@ class Report:
 
 
 class Runner:
-    """All guests of one run, one after the other."""
+    """All guests of one run, one after the other in each lane."""
 
-    def __init__(self, run, kernel, accel, fs, report):
+    def __init__(self, run, kernel, accel, fs, report, env=None):
         self.run, self.kernel, self.accel, self.fs, self.report = run, kernel, accel, fs, report
+        self.env = {"RFUSE_PATIENCE": str(kernel.patience)} | (env or {})
         self.module = files.stripped_module(run, kernel) if fs == "rfuse" else None
         self.boot_seconds, self.grace = BOOT_SECONDS * kernel.patience, GRACE_SECONDS * kernel.patience
         self.boots = 0
@@ -68,8 +72,7 @@ class Runner:
         host = HostTests(host_names, self.run)
         host.start()
         try:
-            for group in cases_module.boots(self.applicable(chosen)):
-                self.group(group)
+            self.lanes(collections.deque(cases_module.boots(self.applicable(chosen), self.kernel.lanes)))
             while host.is_alive():
                 host.join(0.5)
             for name, passed, seconds, log in host.results:
@@ -90,6 +93,37 @@ class Runner:
             else:
                 fitting.append(case)
         return fitting
+
+    def lanes(self, groups):
+        """Runs all groups; a lane has one guest at a time, and a folder of its own."""
+        threads = []
+        for number in range(2, self.kernel.lanes + 1):
+            folder = self.run / f"lane{number}"
+            folder.mkdir()
+            lane = Runner(folder, self.kernel, self.accel, self.fs, self.report, self.env)
+            threads.append(threading.Thread(target=lane.lane, args=(groups,), daemon=True))
+            threads[-1].start()
+        self.lane(groups)
+        for thread in threads:
+            thread.join()
+
+    def lane(self, groups):
+        """Takes groups until there are no more. What goes wrong here must not end as a missing result."""
+        try:
+            while group := self.next_of(groups):
+                self.group(group)
+        except Exception as error:  # pylint: disable=broad-except
+            self.report.add("rig", 0, [f"the rig failed: {error!r}"], log=self.run)
+        finally:
+            self.down()
+
+    @staticmethod
+    def next_of(groups):
+        """The next group, None when another lane took the last."""
+        try:
+            return groups.popleft()
+        except IndexError:
+            return None
 
     def group(self, group):
         """Runs cases that share a guest; a broken guest is replaced for those that are left."""
@@ -112,12 +146,12 @@ class Runner:
         for tag, options in cases_module.shares_of(group).items():
             folder = self.run / "share" / tag
             folder.mkdir(parents=True, exist_ok=True)
-            shares.append(Share(tag, folder, self.run, options))
+            shares.append(hostile.make(tag, folder, self.run, options))
         limit = self.boot_seconds + sum(self.seconds(case) + self.grace for case in group)
         self.machine = Machine(
             self.run, shares, kernel=self.kernel, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory,
             fs=self.fs, files=files.guest_files(group, self.kernel, self.module), limit=limit,
-            label=f"boot{self.boots}")
+            label=f"boot{self.boots}", append=group[0].append)
         start = time.monotonic()
         self.machine.start()
         self.agent = Agent(self.machine)
@@ -144,13 +178,18 @@ class Runner:
         """The time limit of a case on this kernel."""
         return case.timeout * self.kernel.patience
 
+    def log(self, case):
+        """Where its output goes."""
+        return self.run / f"{case.name}.log"
+
     def one(self, case):
         """Runs one case; tells whether its guest must not be used again."""
         for share in self.machine.shares:
             share.clear()
-        log = self.run / f"{case.name}.log"
+        log = self.log(case)
         ktap, start = Ktap(), time.monotonic()
-        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True}
+        order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True,
+                 "env": self.env}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
             def output(event):
                 out.write(event["text"])

@@ -15,6 +15,9 @@ class Share:
     """virtiofsd on `directory`; the guest sees it under `tag`. Sockets lie in `run`; `env` is added to
     virtiofsd's environment."""
 
+    # Queues for requests; the stock virtiofsd has one.
+    queues = 1
+
     def __init__(self, tag, directory, run, options="", env=None):
         self.tag = tag
         self.directory = directory
@@ -26,18 +29,23 @@ class Share:
         self.killed = False
         self.process = None
 
-    def start(self):
-        """Starts virtiofsd and waits for its socket."""
+    def argv(self):
+        """The server's command line."""
         argv = [VIRTIOFSD, f"--socket-path={self.socket}", f"--shared-dir={self.directory}",
                 "--sandbox=chroot", "--xattr", "--posix-acl"]
         if "--cache" not in self.options:
             argv.append("--cache=auto")
-        log = self.run / f"virtiofsd-{self.tag}.log"
-        self.process = Process(argv + shlex.split(self.options), self.run, log, env=os.environ | self.env)
+        return argv + shlex.split(self.options)
+
+    def start(self):
+        """Starts the server and waits for its socket."""
+        argv = self.argv()
+        log = self.run / f"{os.path.basename(argv[0])}-{self.tag}.log"
+        self.process = Process(argv, self.run, log, env=os.environ | self.env)
         deadline = time.monotonic() + 10
         while not (self.run / self.socket).exists():
             if not self.process.alive() or time.monotonic() > deadline:
-                raise RuntimeError(f"virtiofsd for tag {self.tag} did not start: see {log}")
+                raise RuntimeError(f"{argv[0]} for tag {self.tag} did not start: see {log}")
             time.sleep(0.02)
 
     def pause(self):

@@ -97,6 +97,21 @@ __rfuse_helper void rfuse_helper_mapping_set_folio_order_range(struct address_sp
 	mapping_set_folio_order_range(mapping, min, max);
 }
 
+__rfuse_helper bool rfuse_helper_folio_trylock(struct folio *folio)
+{
+	return folio_trylock(folio);
+}
+
+__rfuse_helper bool rfuse_helper_folio_test_dirty(struct folio *folio)
+{
+	return folio_test_dirty(folio);
+}
+
+__rfuse_helper bool rfuse_helper_folio_test_writeback(struct folio *folio)
+{
+	return folio_test_writeback(folio);
+}
+
 __rfuse_helper loff_t rfuse_helper_folio_pos(const struct folio *folio)
 {
 	return folio_pos(folio);

@@ -57,10 +57,86 @@ impl<T: FileSystem> Mapping<T> {
         to_result(unsafe { bindings::invalidate_inode_pages2_range(self.0.get(), start, end) })
     }
 
+    /// Throws clean pages away, mapped ones too, from index `start` to index `end`, which is included.
+    /// Unlike [`Self::invalidate_inode_pages2_range`] it waits for nobody: a page that is locked, as it
+    /// is while it is read, stays. May sleep.
+    pub fn invalidate_unlocked_range(&self, start: usize, end: usize) {
+        if self.nrpages() == 0 {
+            return;
+        }
+        let mut next = start;
+        loop {
+            let mut batch = FolioBatch::next(self, &mut next, end);
+            let Some(folios) = batch.folios() else {
+                return;
+            };
+            for folio in folios {
+                // SAFETY: The batch has a reference to each.
+                unsafe { self.remove_unlocked(*folio) };
+            }
+        }
+    }
+
+    /// Throws a folio away, if nobody has it locked and it is clean.
+    ///
+    /// # Safety
+    ///
+    /// The caller has a reference to `folio`.
+    unsafe fn remove_unlocked(&self, folio: *mut bindings::folio) {
+        // SAFETY: By the safety requirements; so it is below.
+        if !unsafe { bindings::folio_trylock(folio) } {
+            return;
+        }
+        // SAFETY: As above; the folio is locked.
+        unsafe {
+            if !bindings::folio_test_dirty(folio) && !bindings::folio_test_writeback(folio) {
+                // It leaves a folio alone that is in another mapping by now, or in none.
+                bindings::generic_error_remove_folio(self.0.get(), folio);
+            }
+            bindings::folio_unlock(folio);
+        }
+    }
+
     /// The number of pages in the cache.
     pub fn nrpages(&self) -> usize {
         // SAFETY: By the type invariant. Others may change the number meanwhile.
         unsafe { (&raw const (*self.0.get()).nrpages).read_volatile() }
+    }
+}
+
+/// Some folios of a page cache.
+///
+/// # Invariants
+///
+/// The batch is valid, and has a reference to each of its folios.
+struct FolioBatch(bindings::folio_batch);
+
+impl FolioBatch {
+    /// The next folios from index `next` to index `end`, which is included; `next` advances behind them.
+    fn next<T: FileSystem>(mapping: &Mapping<T>, next: &mut usize, end: usize) -> Self {
+        let mut batch = bindings::folio_batch::default();
+        // SAFETY: The mapping is valid by its type invariant, and an empty batch is zero.
+        unsafe { bindings::filemap_get_folios(mapping.0.get(), next, end, &mut batch) };
+        // INVARIANT: `filemap_get_folios` takes the references.
+        Self(batch)
+    }
+
+    /// The folios, if there are any.
+    fn folios(&mut self) -> Option<&[*mut bindings::folio]> {
+        let count = usize::from(self.0.nr);
+        self.0
+            .folios
+            .get(..count)
+            .filter(|folios| !folios.is_empty())
+    }
+}
+
+impl Drop for FolioBatch {
+    fn drop(&mut self) {
+        if self.0.nr > 0 {
+            // SAFETY: By the type invariant; the references go with it.
+            unsafe { bindings::__folio_batch_release(&mut self.0) };
+        }
     }
 }
 

@@ -42,7 +42,13 @@ impl Connection {
             .and_then(|(fixed, tail)| op::decode(&operation, fixed, tail));
         match answer {
             Ok(reply) => Ok((reply, request.take_payload())),
-            Err(error) => Err(self.refused(Some(O::OPCODE), O::OPTIONAL, error)),
+            Err(error) => {
+                if matches!(error, Refusal::Fault(_)) {
+                    // Whatever is wrong with it, the server has counted a lookup.
+                    self.undo(&mut request);
+                }
+                Err(self.refused(Some(O::OPCODE), O::OPTIONAL, error))
+            }
         }
     }
 
@@ -123,7 +129,7 @@ impl Connection {
             .cmpxchg(Phase::Connecting as u32, Phase::Connected as u32, Relaxed);
     }
 
-    /// An answer came for which nobody waits any more: what it did to the server is undone.
+    /// Nobody takes an answer over: what it did to the server is undone. May sleep.
     pub(super) fn undo(&self, request: &mut Request) {
         let Role::Call { undo } = *request.role() else {
             return;

@@ -5,6 +5,7 @@
 use super::{
     acl, attr, direct,
     handle::{Handle, HandleKind},
+    inode::drop_pages,
     mount::Fs,
 };
 use kernel::{iov::IovIterDest, prelude::*, sync::Arc};
@@ -75,8 +76,7 @@ impl FileOperations for RegularFile {
         file.set_can_odirect();
         file.set_nowait();
         if !handle.keeps_cache() {
-            // Pages in use stay, as in `fs::inode::update`.
-            let _ = inode.mapping().invalidate_inode_pages2();
+            drop_pages(inode, 0);
         }
         Ok(handle)
     }

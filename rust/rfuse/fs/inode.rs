@@ -8,6 +8,7 @@ use super::{
 };
 use kernel::{
     new_spinlock,
+    page::PAGE_SHIFT,
     prelude::*,
     sync::{
         aref::ARef,
@@ -46,6 +47,8 @@ pub(crate) struct State {
     nlookup: u64,
     /// The version of the attributes; an answer to an earlier question is stale.
     attr_version: u64,
+    /// The version of attributes at which cached pages were dropped.
+    dropped_at: u64,
     btime: Option<Time>,
     mtime: Time,
 }
@@ -101,6 +104,7 @@ impl Node {
             state <- new_spinlock!(State {
                 nlookup: 0,
                 attr_version: 0,
+                dropped_at: 0,
                 btime: None,
                 mtime: Time::default(),
             }),
@@ -187,6 +191,11 @@ impl Node {
         }
     }
 
+    /// Whether cached pages were dropped since the version `asked_at` of attributes.
+    pub(crate) fn dropped_since(&self, asked_at: u64) -> bool {
+        self.state.lock().dropped_at > asked_at
+    }
+
     /// Counts a lookup by the server.
     pub(crate) fn looked_up(&self) {
         let mut state = self.state.lock();
@@ -261,17 +270,29 @@ pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
 /// Drops cached pages of a file that changed on the server.
 fn follow_size(inode: &Inode<Fs>, old: u64, new: u64, touched: bool) {
     let conn = &inode.super_data().conn;
-    if old != new {
-        inode.truncate_pagecache(new as i64);
-    }
     let changed = match conn.has(InitFlags::AUTO_INVAL_DATA) {
         true => old != new || touched,
         false => old != new && !conn.has(InitFlags::EXPLICIT_INVAL_DATA),
     };
-    if changed {
-        // Pages that are in use stay; they are as good as a read that came a little earlier.
-        let _ = inode.mapping().invalidate_inode_pages2();
+    match (changed, old != new) {
+        (true, _) => drop_pages(inode, 0),
+        // The page that the file ends in has the old content behind the end.
+        (false, true) => drop_pages(inode, new),
+        (false, false) => {}
     }
+}
+
+/// Drops cached pages of a file from `start` on, in bytes. Those that are being read are dropped when
+/// they have come: a server that never answers a READ must not hold those who did not ask for it. May
+/// sleep.
+pub(crate) fn drop_pages(inode: &Inode<Fs>, start: u64) {
+    let (node, conn) = (inode.data(), &inode.super_data().conn);
+    {
+        let mut state = node.state.lock();
+        state.dropped_at = conn.next_attr_version();
+    }
+    let first = usize::try_from(start).map_or(usize::MAX, |start| start >> PAGE_SHIFT);
+    inode.mapping().invalidate_unlocked_range(first, usize::MAX);
 }
 
 /// Whether an inode in the cache is the node that the server means.

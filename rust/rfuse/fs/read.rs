@@ -158,12 +158,21 @@ impl Completion for PageRead {
             let end = self.start.saturating_add(filled as u64);
             Node::end_at(self.inode.data(), &self.inode, end, self.asked_at);
         }
+        let range = folios.first().zip(folios.last());
+        let range = range.map(|(first, last)| (first.index(), last.index()));
         let mut left = filled;
         for folio in folios {
             let bytes = left.min(folio.size());
             folio.zero_segment(bytes, folio.size());
             left = left.saturating_sub(bytes);
             folio.end_read(true);
+        }
+        match range {
+            // What was asked for before the cache was dropped may be old.
+            Some((first, last)) if self.inode.data().dropped_since(self.asked_at) => {
+                self.inode.mapping().invalidate_unlocked_range(first, last);
+            }
+            _ => {}
         }
     }
 }

@@ -129,10 +129,18 @@ fn from_positions(listings: &[Vec<u8>]) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Room for what follows the fixed part of an answer.
+const ROOM: u16 = 4096;
+
 /// An answer with a head to be repaired, as `mode` says.
 fn answer(operation: u8, mode: u8, error: i32, body: &[u8]) -> Vec<u8> {
-    let head = Message::new().bytes(&[operation, mode]).u16(4096).u32(20);
-    let head = head.u32(0).u32(error as u32).u64(0);
+    claimed(operation, mode, 0, error, body)
+}
+
+/// As [`answer`], of which the device claims a length.
+fn claimed(operation: u8, mode: u8, claim: u32, error: i32, body: &[u8]) -> Vec<u8> {
+    let head = Message::new().bytes(&[operation, mode]).u16(ROOM);
+    let head = head.u32(claim).u32(0).u32(error as u32).u64(0);
     head.bytes(body).done()
 }
 
@@ -167,8 +175,13 @@ fn reply() -> Vec<Vec<u8>> {
     seeds.push(answer(0, honest | SUCCESS, 0, &entry(0)));
     seeds.push(answer(0, honest | SUCCESS, 0, &entry(1)));
     seeds.push(answer(0, honest, -2, &[]));
+    seeds.push(answer(0, honest, -2, &[0]));
     seeds.push(answer(0, honest, -512, &[]));
-    seeds.push(answer(3, honest | SUCCESS | LYING_DEVICE, 0, b"lie"));
+    let lying = honest | SUCCESS | LYING_DEVICE;
+    let most = 16 + u32::from(ROOM);
+    for claim in [0, 15, 20, most, most + 1, u32::MAX] {
+        seeds.push(claimed(3, lying, claim, 0, b"lie"));
+    }
     seeds
 }
 

@@ -11,8 +11,10 @@ fn cut(seed: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// An input with one byte changed, for every byte that is not far behind the start.
 fn changed(seed: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    (0..seed.len().min(600)).flat_map(|at| {
-        [0, 1, 0x2f, 0x7f, 0x80, 0xff].map(|byte| {
+    (0..seed.len().min(600)).flat_map(move |at| {
+        let old = seed[at];
+        let near = [old.wrapping_add(1), old.wrapping_sub(1), old ^ 0x80];
+        [0, b'/', 0xff].into_iter().chain(near).map(move |byte| {
             let mut changed = seed.to_vec();
             changed[at] = byte;
             changed

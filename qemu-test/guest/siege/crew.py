@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Processes that may block at any time, and must die of SIGKILL whenever they do."""
+
+import os
+import select
+import signal
+import subprocess
+import time
+import traceback
+
+from siege.work import Worker, WrongContent
+
+SLOWNESS = int(os.environ.get("RFUSE_PATIENCE", 1))
+# Whoever has not got on for so long is killed.
+PATIENCE = 1.0 * SLOWNESS
+# And must be gone so soon.
+DEATH = 5.0 * SLOWNESS
+# Unless it waits for another (see Crew.end_all), which is looked into after this time.
+QUICK_DEATH = 0.5 * SLOWNESS
+
+
+class Fault(Exception):
+    """What must not happen."""
+
+
+class Undead(Fault):
+    """A process that does not die of SIGKILL."""
+
+
+def stacks(group):
+    """Kernel stacks of the processes of a group."""
+    text = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            if int(fields[2]) == group and fields[0] not in "ZX":
+                with open(f"/proc/{entry}/stack", encoding="utf-8") as stack:
+                    text.append(f"process {entry} state {fields[0]}:\n{stack.read()}")
+        except (OSError, IndexError):
+            continue
+    return "\n".join(text)
+
+
+def kill_group(group):
+    """SIGKILL to a group; whether there still is one."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def end_group(group, what, patience=DEATH):
+    """Kills a process group whose leader is a child; all of it must be gone in time."""
+    deadline = time.monotonic() + patience
+    kill_group(group)
+    try:
+        leader = os.pidfd_open(group)
+        select.select([leader], [], [], patience)
+        os.close(leader)
+        os.waitpid(group, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    while kill_group(group) and (left := stacks(group)):
+        if time.monotonic() > deadline:
+            raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}")
+        time.sleep(0.02)
+
+
+def command(*words, patience=PATIENCE):
+    """Runs a command, killing it when it takes too long: its status (negative when killed) and output."""
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             process_group=0, text=True, errors="replace")
+    try:
+        output = child.communicate(timeout=patience)[0]
+    except subprocess.TimeoutExpired:
+        # The leader is reaped by Popen: its group must be empty.
+        kill_group(child.pid)
+        try:
+            child.communicate(timeout=DEATH)
+        except subprocess.TimeoutExpired as error:
+            raise Fault(f"'{' '.join(words)}' does not die of SIGKILL within {DEATH} s:\n"
+                        f"{stacks(child.pid)}") from error
+        output = "(killed)"
+    return child.returncode, output.strip()
+
+
+class Member:
+    """One worker process, and the pipe that tells of its progress."""
+
+    def __init__(self, top, seed):
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.close(reader)
+            work(top, seed, writer)
+        os.close(writer)
+        os.set_blocking(reader, False)
+        self.pipe, self.seed = reader, seed
+        self.last, self.text = time.monotonic(), b""
+
+    def read(self):
+        """Takes what the pipe has; `False` at its end."""
+        try:
+            data = os.read(self.pipe, 65536)
+        except BlockingIOError:
+            return True
+        self.last = time.monotonic()
+        self.text = (self.text + data)[-4000:]
+        return bool(data)
+
+    def end(self, patience=DEATH):
+        """Kills it."""
+        end_group(self.pid, f"a worker, last at {self.text.split()[-1:]}", patience)
+        self.read()
+        os.close(self.pipe)
+        if b"WRONG" in self.text:
+            raise Fault(self.text[self.text.index(b"WRONG"):].decode(errors="replace"))
+
+
+def work(top, seed, writer):
+    """The worker process: never returns."""
+    os.setpgid(0, 0)
+    for stream in (0, 1, 2):
+        os.dup2(os.open("/dev/null", os.O_RDWR), stream)
+    try:
+        Worker(top, seed, lambda name: os.write(writer, f"{name}\n".encode())).run()
+    except WrongContent as error:
+        os.write(writer, f"WRONG content: {error}\n".encode())
+    except BaseException:  # pylint: disable=broad-except
+        os.write(writer, f"WRONG: {traceback.format_exc()}\n".encode())
+    os._exit(1)
+
+
+class Crew:
+    """Several workers; those that block or die are replaced."""
+
+    def __init__(self, top, size, random):
+        self.top, self.size, self.random = top, size, random
+        self.members = []
+        self.killed = self.died = self.waited = 0
+        self.fill()
+
+    def fill(self):
+        """Hires up to the full number."""
+        while len(self.members) < self.size:
+            self.members.append(Member(self.top, self.random.randrange(1 << 30)))
+
+    def watch(self, seconds):
+        """Looks after the workers for that time. Less if several had to be killed: a queue that a damage broke
+        answers nobody."""
+        end, start = time.monotonic() + seconds, self.killed
+        while time.monotonic() < end and self.killed - start < 2:
+            pipes = {member.pipe: member for member in self.members}
+            dead = [pipes[pipe] for pipe in select.select(list(pipes), [], [], 0.1)[0] if not pipes[pipe].read()]
+            late = [member for member in self.members if time.monotonic() - member.last > PATIENCE]
+            self.died += len(dead)
+            self.killed += len(set(late) - set(dead))
+            self.dismiss(dead + late)
+            self.fill()
+
+    def dismiss(self, members):
+        """Ends some workers. One that does not die at once may wait for a name that another looks up: the
+        kernel's own wait for that (d_alloc_parallel) heeds no signal, but ends with the other's."""
+        try:
+            for member in set(members):
+                self.members.remove(member)
+                member.end(QUICK_DEATH)
+        except Undead:
+            self.waited += 1
+            self.members += [member]
+            self.end()
+
+    def end(self):
+        """Ends all, whoever waits for whom."""
+        for member in self.members:
+            kill_group(member.pid)
+        members, self.members = self.members, []
+        for member in members:
+            member.end()

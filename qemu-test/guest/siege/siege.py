@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Rounds of mounting, working and unmounting against a server that lies by a seed."""
+
+import os
+import random
+import time
+
+from hostile import prepare
+from ktap import FS, host
+from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
+
+# What a command that needs nothing of the server may take.
+SOON = 10.0 * SLOWNESS
+
+
+def ask(tag, *words):
+    """An order to the server; counts as a dictionary."""
+    lines = [line.rsplit(" ", 1) for line in host("ask", tag, *words).splitlines()]
+    return {name: int(number) for name, number in lines}
+
+
+def is_mounted(point):
+    """Whether something is mounted there."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        return any(line.split()[1] == point for line in mounts)
+
+
+class Siege:
+    """One seed against one share."""
+
+    def __init__(self, tag, point, seed, workers):
+        self.tag, self.point, self.workers = tag, point, workers
+        self.random = random.Random(seed)
+        prepare()
+        self.mounts = self.refused = self.killed = self.died = self.waited = self.forced = 0
+
+    def run(self, deadline):
+        """Cycles until the server did its number of damages, or the time is over: its counts."""
+        while not self.is_done() and time.monotonic() < deadline:
+            self.cycle()
+        return ask(self.tag, "counters")
+
+    def is_done(self):
+        """Whether the server did its number of damages."""
+        return ask(self.tag, "counters")["done"]
+
+    def cycle(self):
+        """Mounts, works, unmounts; now and then without the module in between."""
+        if self.mount():
+            crew = Crew(self.point, self.workers, self.random)
+            try:
+                for _ in range(self.random.randrange(1, 4)):
+                    crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
+                    self.maybe_drop()
+                    if crew.killed > 1 or self.is_done():
+                        break
+            finally:
+                self.killed += crew.killed
+                self.died += crew.died
+                self.waited += crew.waited
+                crew.end()
+        self.unmount()
+        if self.random.random() < 0.2:
+            self.unload()
+
+    def mount(self):
+        """Whether the mount succeeded: an INIT may be damaged."""
+        status, _ = command("mount", "-t", FS, self.tag, self.point, patience=3 * PATIENCE)
+        self.mounts += 1
+        self.refused += status != 0
+        return is_mounted(self.point)
+
+    def maybe_drop(self):
+        """Has the kernel give cached things up, sometimes."""
+        if self.random.random() < 0.1:
+            with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as file:
+                file.write("3")
+
+    def unmount(self):
+        """As an administrator would: politely first."""
+        if not is_mounted(self.point):
+            return
+        if self.random.random() < 0.8:
+            command("umount", self.point, patience=3 * PATIENCE)
+        if is_mounted(self.point):
+            self.forced += 1
+            status, output = command("umount", "-f", self.point, patience=SOON)
+            if is_mounted(self.point):
+                raise Fault(f"umount -f left it mounted: status {status}: {output}")
+
+    def unload(self):
+        """The module must go once nothing is mounted, whatever the server did."""
+        # A mount that was refused, or an unmount that was killed, may still be on its way out.
+        end = time.monotonic() + SOON
+        while (result := command("rmmod", "rfuse", patience=SOON))[0]:
+            if time.monotonic() > end or not os.path.exists("/sys/module/rfuse"):
+                raise Fault(f"rmmod: {result}")
+            time.sleep(0.1)
+
+    def __str__(self):
+        return (f"{self.mounts} mounts ({self.refused} refused, {self.forced} forced off), "
+                f"{self.killed} workers killed, {self.died} died, {self.waited} waited for another")

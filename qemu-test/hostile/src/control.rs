@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Orders while the server runs: one line a connection, the answer is text.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Mutex;
+
+use anyhow::{bail, Result};
+use clap::Parser;
+
+use hostile::damage::Plan;
+use hostile::service::Service;
+
+use crate::virtio::lock;
+
+/// The options of `damage`.
+#[derive(Parser)]
+// A later option has the last word: those of a seed come behind the usual ones.
+#[command(no_binary_name = true, args_override_self = true)]
+struct Order {
+    #[command(flatten)]
+    plan: Plan,
+}
+
+/// Serves orders until the process ends.
+pub fn serve(listener: &UnixListener, service: &Mutex<Service>) {
+    for stream in listener.incoming().flatten() {
+        // Whoever hangs up does not want the answer.
+        let _ = one(&stream, service);
+    }
+}
+
+fn one(mut stream: &UnixStream, service: &Mutex<Service>) -> Result<()> {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    let answer = obey(&line, service).unwrap_or_else(|error| format!("error {error}\n"));
+    stream.write_all(answer.as_bytes())?;
+    Ok(())
+}
+
+fn obey(line: &str, service: &Mutex<Service>) -> Result<String> {
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some("counters") => Ok(lock(service).counters()),
+        Some("damage") => {
+            let order = Order::try_parse_from(words)?;
+            lock(service).set_plan(order.plan);
+            Ok(String::new())
+        }
+        _ => bail!("knows counters and damage, not {line:?}"),
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A request as the client sent it.
+
+use rfuse_proto::reply::Errno;
+use rfuse_proto::wire::{InHeader, Opcode, OutHeader};
+use zerocopy::FromBytes;
+
+/// Bytes of a reply's head.
+pub const HEAD: usize = size_of::<OutHeader>();
+
+/// Why a message is no request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BadRequest {
+    /// It is shorter than its head.
+    Short(usize),
+    /// Its head gives another length.
+    Length {
+        /// Length in the head.
+        says: u32,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// No operation has that number.
+    Opcode(u32),
+}
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Its head.
+    pub header: InHeader,
+    /// Its operation.
+    pub opcode: Opcode,
+    /// What follows the head.
+    pub body: &'a [u8],
+    /// Room for the reply in bytes, the head included; 0 where none is expected.
+    pub room: usize,
+}
+
+impl<'a> Request<'a> {
+    /// Takes a message apart.
+    ///
+    /// # Errors
+    ///
+    /// What a client must not send.
+    pub fn parse(bytes: &'a [u8], room: usize) -> Result<Self, BadRequest> {
+        let (header, body) =
+            InHeader::read_from_prefix(bytes).map_err(|_| BadRequest::Short(bytes.len()))?;
+        if header.len as usize != bytes.len() {
+            return Err(BadRequest::Length {
+                says: header.len,
+                got: bytes.len(),
+            });
+        }
+        let opcode = Opcode::from_raw(header.opcode).ok_or(BadRequest::Opcode(header.opcode))?;
+        Ok(Self {
+            header,
+            opcode,
+            body,
+            room,
+        })
+    }
+
+    /// The node it is about.
+    pub fn nodeid(&self) -> u64 {
+        self.header.nodeid
+    }
+
+    /// Room for what follows the reply's head, in bytes.
+    pub fn body_room(&self) -> usize {
+        self.room.saturating_sub(HEAD)
+    }
+
+    /// The fixed body, and what follows it.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a body that is too short.
+    pub fn input<T: FromBytes>(&self) -> Result<(T, &'a [u8]), Errno> {
+        T::read_from_prefix(self.body).map_err(|_| errno(libc::EINVAL))
+    }
+}
+
+/// The name that `bytes` consist of, without its NUL.
+///
+/// # Errors
+///
+/// `EINVAL` for bytes that are no name.
+pub fn name(bytes: &[u8]) -> Result<&[u8], Errno> {
+    match bytes.split_last() {
+        Some((0, name)) if !name.is_empty() && !name.contains(&0) => Ok(name),
+        _ => Err(errno(libc::EINVAL)),
+    }
+}
+
+/// One of libc's error numbers.
+pub fn errno(number: i32) -> Errno {
+    u16::try_from(number)
+        .ok()
+        .and_then(Errno::new)
+        .unwrap_or(Errno::EIO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::IntoBytes;
+
+    fn message(len: u32, opcode: u32) -> Vec<u8> {
+        let header = InHeader {
+            len,
+            opcode,
+            ..InHeader::default()
+        };
+        header.as_bytes().to_vec()
+    }
+
+    #[test]
+    fn requests_and_others() {
+        let good = message(40, Opcode::Statfs.raw());
+        assert_eq!(Request::parse(&good, 96).unwrap().body_room(), 80);
+        assert_eq!(
+            Request::parse(&good[..39], 96).unwrap_err(),
+            BadRequest::Short(39)
+        );
+        let long = BadRequest::Length { says: 41, got: 40 };
+        assert_eq!(Request::parse(&message(41, 17), 96).unwrap_err(), long);
+        let odd = Request::parse(&message(40, 7), 96).unwrap_err();
+        assert_eq!(odd, BadRequest::Opcode(7));
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(name(b"ab\0"), Ok(&b"ab"[..]));
+        for bad in [&b""[..], b"\0", b"ab", b"a\0b\0"] {
+            assert_eq!(name(bad), Err(errno(libc::EINVAL)));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests in, deliveries out: server, damage and journal together, whatever the transport.
+
+use rfuse_proto::wire::Opcode;
+
+use crate::damage::{Damager, Plan};
+use crate::delivery::Delivery;
+use crate::journal::Journal;
+use crate::request::Request;
+use crate::server::{Complaints, Server, Settings};
+
+/// A server whose answers are damaged.
+#[derive(Debug)]
+pub struct Service {
+    server: Server,
+    damager: Damager,
+    journal: Journal,
+    /// Whether the client was lied to since its INIT.
+    lied: bool,
+    complaints: Complaints,
+    answers: u64,
+}
+
+impl Service {
+    /// Starts to serve.
+    pub fn new(settings: Settings, plan: Plan, journal: Journal) -> Self {
+        Self {
+            server: Server::new(settings),
+            damager: Damager::new(plan),
+            journal,
+            lied: false,
+            complaints: Complaints::default(),
+            answers: 0,
+        }
+    }
+
+    /// Goes on by another plan.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.journal.note(&format!("plan {plan:?}"));
+        self.damager = Damager::new(plan);
+    }
+
+    /// The client's transport starts anew.
+    pub fn restarted(&mut self) {
+        self.journal.note("restart of the device");
+        self.damager.restarted();
+    }
+
+    /// What to answer to a message; `None` for nothing.
+    ///
+    /// `room` is what the client has room for, in bytes.
+    pub fn handle(&mut self, message: &[u8], room: usize) -> Option<Delivery> {
+        let request = match Request::parse(message, room) {
+            Ok(request) => request,
+            Err(fault) => {
+                self.journal.note(&format!("bad request: {fault:?}"));
+                self.journal.count("bad-requests", 1);
+                return None;
+            }
+        };
+        self.judge(request.opcode);
+        let right = self.server.answer(&request)?;
+        if right.len() > room {
+            self.journal.note(&format!("no room: {request:?}"));
+            self.journal.count("bad-requests", 1);
+        }
+        self.answers += 1;
+        let nodes = self.server.nodes();
+        let (delivery, kind) = self.damager.spoil(&request, nodes, right);
+        if let Some(kind) = kind {
+            self.lied = true;
+            self.journal.damage(kind.name);
+            let (opcode, header) = (request.opcode, request.header);
+            self.journal.note(&format!(
+                "{} {opcode} unique {} node {} {}",
+                self.answers, header.unique, header.nodeid, kind.name
+            ));
+        }
+        Some(delivery)
+    }
+
+    /// Counts what a client did wrong that had no reason to.
+    fn judge(&mut self, opcode: Opcode) {
+        let (now, before) = (self.server.complaints(), self.complaints);
+        self.complaints = now;
+        if !self.lied {
+            let counts = [
+                ("excess-forgets", now.forgets - before.forgets),
+                ("bad-handles", now.handles - before.handles),
+                ("unreleased", now.unreleased - before.unreleased),
+            ];
+            for (what, number) in counts {
+                self.journal.count(what, number);
+            }
+        }
+        if opcode == Opcode::Init {
+            self.lied = false;
+        }
+    }
+
+    /// Counts, one a line.
+    pub fn counters(&self) -> String {
+        let (answers, damaged) = (self.damager.answers(), self.damager.damaged());
+        format!(
+            "answers {answers}\ndamaged {damaged}\ndone {}\n{}",
+            u8::from(self.damager.is_done()),
+            self.journal.counters()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rfuse_proto::wire::InHeader;
+    use zerocopy::IntoBytes;
+
+    fn message(opcode: Opcode, nodeid: u64) -> Vec<u8> {
+        let header = InHeader {
+            len: 40,
+            opcode: opcode.raw(),
+            unique: 6,
+            nodeid,
+            ..InHeader::default()
+        };
+        header.as_bytes().to_vec()
+    }
+
+    fn service(rate: f64) -> Service {
+        let plan = Plan {
+            seed: 3,
+            rate,
+            answers: 7,
+            only: vec!["unique".to_owned()],
+            to: Vec::new(),
+            without: Vec::new(),
+            blocked: 3,
+        };
+        Service::new(Settings::default(), plan, Journal::default())
+    }
+
+    #[test]
+    fn answers_and_damages_are_counted() {
+        let mut service = service(100.0);
+        for _ in 0..10 {
+            let delivery = service.handle(&message(Opcode::Statfs, 1), 96).unwrap();
+            assert_eq!(delivery.bytes.len(), 96);
+        }
+        let counters = service.counters();
+        for line in ["answers 10", "damaged 7", "done 1", "kind unique 7"] {
+            assert!(counters.lines().any(|one| one == line), "{counters}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_counted_and_not_answered() {
+        let mut service = service(0.0);
+        assert_eq!(service.handle(&message(Opcode::Statfs, 1)[..20], 96), None);
+        assert!(service.counters().contains("bad-requests 1"));
+        // A reply that does not fit is the client's fault too.
+        service.handle(&message(Opcode::Statfs, 1), 95);
+        assert!(service.counters().contains("bad-requests 2"));
+    }
+
+    #[test]
+    fn a_client_that_was_lied_to_is_not_blamed() {
+        let forget = [message(Opcode::Forget, 2), vec![1, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let forget = [&48_u32.to_ne_bytes()[..], &forget[4..]].concat();
+        for (rate, blamed) in [(0.0, true), (100.0, false)] {
+            let mut service = service(rate);
+            service.handle(&message(Opcode::Statfs, 1), 96);
+            assert_eq!(service.handle(&forget, 0), None);
+            service.handle(&message(Opcode::Statfs, 1), 96);
+            let counters = service.counters();
+            assert_eq!(counters.contains("excess-forgets 1"), blamed, "{counters}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tree that is served: made up, always the same.
+//!
+//! A file's name ends in its inode number and its size (`f.17.4096`), so that whoever reads it knows
+//! what must be in it.
+
+use std::collections::HashMap;
+
+use rfuse_proto::wire::ROOT_ID;
+
+/// Sizes around everything that counts: pages, folios, requests.
+const SIZES: [u64; 19] = [
+    0, 1, 15, 16, 17, 4095, 4096, 4097, 8192, 12_345, 65_535, 65_536, 65_537, 131_072, 1_048_575,
+    1_048_576, 1_048_577, 3_000_000, 5_242_999,
+];
+
+/// Entries of the large directory.
+const MANY: u64 = 3000;
+
+/// Depth of the deep one.
+const DEPTH: usize = 20;
+
+/// What a node is.
+#[derive(Debug)]
+pub enum Kind {
+    /// A directory.
+    Dir(Dir),
+    /// A file of that size.
+    File(u64),
+    /// A link with that target.
+    Link(Vec<u8>),
+    /// A node of another type (its `S_IFMT` bits) with that device number.
+    Special(u32, u32),
+}
+
+/// A directory.
+#[derive(Debug, Default)]
+pub struct Dir {
+    /// Inode number of the directory above.
+    pub parent: u64,
+    /// Names and their nodes, in the order of listings.
+    pub entries: Vec<(Vec<u8>, u64)>,
+    index: HashMap<Vec<u8>, u64>,
+}
+
+impl Dir {
+    /// The node id of a name.
+    pub fn find(&self, name: &[u8]) -> Option<u64> {
+        self.index.get(name).copied()
+    }
+}
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    /// Inode number, and node id.
+    pub ino: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits.
+    pub permissions: u32,
+    /// Number of names.
+    pub nlink: u32,
+    /// Extended attributes.
+    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Node {
+    /// File type and permission bits.
+    pub fn mode(&self) -> u32 {
+        let kind = match &self.kind {
+            Kind::Dir(_) => libc::S_IFDIR,
+            Kind::File(_) => libc::S_IFREG,
+            Kind::Link(_) => libc::S_IFLNK,
+            Kind::Special(kind, _) => *kind,
+        };
+        kind | self.permissions
+    }
+
+    /// Size in bytes.
+    pub fn size(&self) -> u64 {
+        match &self.kind {
+            Kind::Dir(dir) => dir.entries.len() as u64 * 32,
+            Kind::File(size) => *size,
+            Kind::Link(target) => target.len() as u64,
+            Kind::Special(..) => 0,
+        }
+    }
+
+    /// Device number of a device node.
+    pub fn rdev(&self) -> u32 {
+        match self.kind {
+            Kind::Special(_, rdev) => rdev,
+            _ => 0,
+        }
+    }
+}
+
+/// All nodes. Node ids are 1 (the root) to [`Tree::len`].
+#[derive(Debug)]
+pub struct Tree {
+    nodes: Vec<Node>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        let mut tree = Self { nodes: Vec::new() };
+        tree.node(Kind::Dir(Dir {
+            parent: ROOT_ID,
+            ..Dir::default()
+        }));
+        tree.fill();
+        tree
+    }
+}
+
+impl Tree {
+    /// The node with that id.
+    pub fn get(&self, nodeid: u64) -> Option<&Node> {
+        self.nodes
+            .get(usize::try_from(nodeid.checked_sub(1)?).ok()?)
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> u64 {
+        self.nodes.len() as u64
+    }
+
+    /// Never: there is a root.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    fn fill(&mut self) {
+        let files = self.dir(ROOT_ID, "files");
+        for size in SIZES {
+            self.file(files, "f", size);
+        }
+        let many = self.dir(ROOT_ID, "many");
+        for number in 0..MANY {
+            self.file(many, "entry-of-the-large-directory", number % 97);
+        }
+        self.dir(ROOT_ID, "empty");
+        self.fill_deep();
+        self.fill_hard();
+        self.fill_links();
+        self.fill_special();
+        self.fill_xattrs();
+    }
+
+    fn fill_deep(&mut self) {
+        let mut at = self.dir(ROOT_ID, "deep");
+        for _ in 0..DEPTH {
+            self.file(at, "f", 100);
+            at = self.dir(at, "down");
+        }
+    }
+
+    fn fill_hard(&mut self) {
+        let hard = self.dir(ROOT_ID, "hard");
+        let ino = self.file(hard, "first", 7000);
+        for name in ["second", "third"] {
+            let name = format!("{name}.{ino}.7000");
+            self.enter(hard, name.as_bytes(), ino);
+        }
+    }
+
+    fn fill_links(&mut self) {
+        let links = self.dir(ROOT_ID, "links");
+        let targets = [
+            ("file", b"../hard".to_vec()),
+            ("dir", b"../deep/down".to_vec()),
+            ("dangling", b"nowhere".to_vec()),
+            ("loop", b"loop".to_vec()),
+            ("long", b"x".repeat(4000)),
+        ];
+        for (name, target) in targets {
+            let ino = self.node(Kind::Link(target));
+            self.enter(links, name.as_bytes(), ino);
+        }
+    }
+
+    fn fill_special(&mut self) {
+        let special = self.dir(ROOT_ID, "special");
+        let kinds = [
+            ("fifo", libc::S_IFIFO, 0),
+            ("socket", libc::S_IFSOCK, 0),
+            ("null", libc::S_IFCHR, 0x103),
+            ("block", libc::S_IFBLK, 0x700),
+        ];
+        for (name, kind, rdev) in kinds {
+            let ino = self.node(Kind::Special(kind, rdev));
+            self.enter(special, name.as_bytes(), ino);
+        }
+    }
+
+    fn fill_xattrs(&mut self) {
+        let dir = self.dir(ROOT_ID, "xattrs");
+        for number in 0..4_usize {
+            let ino = self.file(dir, "x", 10);
+            let mut xattrs: Vec<_> = (0..number * 5)
+                .map(|n| {
+                    let value = content_of(ino, n * n * 37);
+                    (format!("user.attribute-{n}").into_bytes(), value)
+                })
+                .collect();
+            if number > 1 {
+                xattrs.push((b"system.posix_acl_access".to_vec(), acl()));
+            }
+            self.nodes[ino as usize - 1].xattrs = xattrs;
+        }
+    }
+
+    fn node(&mut self, kind: Kind) -> u64 {
+        let ino = self.len() + 1;
+        let permissions = match kind {
+            Kind::Dir(_) => 0o755,
+            Kind::Link(_) => 0o777,
+            _ => 0o644,
+        };
+        self.nodes.push(Node {
+            ino,
+            nlink: u32::from(matches!(kind, Kind::Dir(_))),
+            kind,
+            permissions,
+            xattrs: Vec::new(),
+        });
+        ino
+    }
+
+    fn dir(&mut self, parent: u64, name: &str) -> u64 {
+        let ino = self.node(Kind::Dir(Dir {
+            parent,
+            ..Dir::default()
+        }));
+        self.enter(parent, name.as_bytes(), ino);
+        self.nodes[parent as usize - 1].nlink += 1;
+        ino
+    }
+
+    fn file(&mut self, parent: u64, prefix: &str, size: u64) -> u64 {
+        let ino = self.node(Kind::File(size));
+        self.enter(parent, format!("{prefix}.{ino}.{size}").as_bytes(), ino);
+        ino
+    }
+
+    fn enter(&mut self, parent: u64, name: &[u8], ino: u64) {
+        self.nodes[ino as usize - 1].nlink += 1;
+        if let Kind::Dir(dir) = &mut self.nodes[parent as usize - 1].kind {
+            dir.entries.push((name.to_vec(), ino));
+            dir.index.insert(name.to_vec(), ino);
+        }
+    }
+}
+
+fn content_of(ino: u64, len: usize) -> Vec<u8> {
+    crate::content::read(ino, 0, len)
+}
+
+/// A POSIX ACL as the kernel passes it: owner rw, user 1000 r, group r, mask r, others none.
+fn acl() -> Vec<u8> {
+    let entries: [(u16, u16, u32); 5] = [
+        (0x01, 6, u32::MAX),
+        (0x02, 4, 1000),
+        (0x04, 4, u32::MAX),
+        (0x10, 4, u32::MAX),
+        (0x20, 0, u32::MAX),
+    ];
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(permissions.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_a_node_and_every_node_has_its_names() {
+        let tree = Tree::default();
+        let mut names = vec![0; tree.len() as usize + 1];
+        for nodeid in 1..=tree.len() {
+            let Kind::Dir(dir) = &tree.get(nodeid).unwrap().kind else {
+                continue;
+            };
+            for (name, ino) in &dir.entries {
+                assert_eq!(dir.find(name), Some(*ino));
+                names[*ino as usize] += 1;
+            }
+        }
+        for nodeid in 2..=tree.len() {
+            let node = tree.get(nodeid).unwrap();
+            if !matches!(node.kind, Kind::Dir(_)) {
+                assert_eq!(node.nlink, names[nodeid as usize], "node {nodeid}");
+            }
+        }
+        assert!(tree.get(0).is_none() && tree.get(tree.len() + 1).is_none());
+    }
+
+    #[test]
+    fn names_tell_number_and_size() {
+        let tree = Tree::default();
+        for nodeid in 1..=tree.len() {
+            let Kind::Dir(dir) = &tree.get(nodeid).unwrap().kind else {
+                continue;
+            };
+            for (name, ino) in &dir.entries {
+                if let Kind::File(size) = tree.get(*ino).unwrap().kind {
+                    let name = String::from_utf8(name.clone()).unwrap();
+                    assert!(name.ends_with(&format!(".{ino}.{size}")), "{name}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The device: takes requests out of its queues and puts answers in, rightly or not.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hostile::delivery::{Receipt, Timing};
+use hostile::service::Service;
+use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
+use vhost_user_backend::{VhostUserBackend, VringMutex, VringState, VringT};
+use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
+use virtio_bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
+use virtio_queue::QueueT as _;
+use vm_memory::GuestAddressSpace as _;
+use vmm_sys_util::epoll::EventSet;
+use vmm_sys_util::timerfd::TimerFd;
+
+use super::held::{Held, Shelf};
+use super::lock;
+use super::parcel::{report, Address, Memory, Parcel};
+
+type Vring = VringMutex<Memory>;
+
+/// A timer cannot be set to nothing.
+const SOON: Duration = Duration::from_micros(1);
+
+/// The device. All queues are served by one thread, so that answers have an order.
+pub struct Backend {
+    queues: usize,
+    die_after: Option<u64>,
+    memory: Memory,
+    service: Arc<Mutex<Service>>,
+    shelf: Mutex<Shelf>,
+    timer: Mutex<TimerFd>,
+    timer_fd: RawFd,
+    /// How often the device was started: an answer to an earlier start must not be written.
+    epoch: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Backend {
+    /// A device with that many queues.
+    pub fn new(
+        queues: usize,
+        die_after: Option<u64>,
+        memory: Memory,
+        service: Arc<Mutex<Service>>,
+    ) -> Result<Self> {
+        let timer = TimerFd::new()?;
+        Ok(Self {
+            queues,
+            die_after,
+            memory,
+            service,
+            shelf: Mutex::default(),
+            timer_fd: timer.as_raw_fd(),
+            timer: Mutex::new(timer),
+            epoch: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+        })
+    }
+
+    /// What becomes readable when something is due.
+    pub fn timer(&self) -> impl AsRawFd {
+        self.timer_fd
+    }
+
+    /// The event's number for that.
+    pub fn timer_event(&self) -> u64 {
+        // The number after those of the queues is the end's.
+        self.queues as u64 + 1
+    }
+
+    /// Serves a queue until nothing is left in it.
+    fn serve(&self, number: usize, vrings: &[Vring]) -> Result<()> {
+        let Some(vring) = vrings.get(number) else {
+            return Ok(());
+        };
+        loop {
+            while let Some((message, address)) = self.next(number, vring)? {
+                self.answer(&message, address, vrings)?;
+            }
+            let mut state = vring.get_mut();
+            // A queue that was stopped may not be written to.
+            if !state.get_queue().ready() || !state.enable_notification()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next request of a queue.
+    fn next(&self, number: usize, vring: &Vring) -> Result<Option<(Vec<u8>, Address)>> {
+        let mut state = vring.get_mut();
+        if !state.get_queue().ready() {
+            return Ok(None);
+        }
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        let queue = state.get_queue_mut();
+        match queue.pop_descriptor_chain(self.memory.memory()) {
+            Some(chain) => Address::open(chain, number, epoch).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn answer(&self, message: &[u8], address: Address, vrings: &[Vring]) -> Result<()> {
+        let delivery = lock(&self.service).handle(message, address.room());
+        let Some(delivery) = delivery else {
+            return self.on_ring(&address, vrings, |state| add_used(state, address.head, 0));
+        };
+        let (timing, now) = (delivery.timing, Instant::now());
+        let parcel = Parcel { address, delivery };
+        match timing {
+            Timing::Now => {
+                self.send(parcel, vrings)?;
+                let behind = lock(&self.shelf).behind();
+                return self.release(behind, vrings);
+            }
+            Timing::After(time) => self.keep(Some(now + time), Held::Late(parcel, false)),
+            Timing::Behind(time) => self.keep(Some(now + time), Held::Late(parcel, true)),
+            Timing::Never => self.keep(None, Held::Never(parcel.address)),
+        }
+        Ok(())
+    }
+
+    fn release(&self, held: Vec<Held>, vrings: &[Vring]) -> Result<()> {
+        for one in held {
+            match one {
+                Held::Late(parcel, _) => self.send(parcel, vrings)?,
+                Held::Echo(address, claimed) => {
+                    self.on_ring(&address, vrings, |state| {
+                        add_used(state, address.head, claimed)
+                    })?;
+                }
+                Held::Never(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an answer and reports it, as its receipt says.
+    fn send(&self, parcel: Parcel, vrings: &[Vring]) -> Result<()> {
+        let Parcel { address, delivery } = parcel;
+        let claimed = delivery.claimed;
+        let (head, queue) = (address.head, address.queue);
+        self.on_ring(&address, vrings, |state| match delivery.receipt {
+            Receipt::Right | Receipt::Again(_) => {
+                address.write(&self.memory.memory(), &delivery.bytes)?;
+                add_used(state, head, claimed)
+            }
+            Receipt::Absurd(id) => report(state, &self.memory, id, claimed),
+            Receipt::Other => {
+                let victim = lock(&self.shelf).victim(queue);
+                let id = victim.map_or(head.wrapping_add(1), |victim| victim.head);
+                report(state, &self.memory, u32::from(id), claimed)
+            }
+        })?;
+        match delivery.receipt {
+            Receipt::Right => {}
+            Receipt::Again(time) => {
+                self.keep(Some(Instant::now() + time), Held::Echo(address, claimed));
+            }
+            Receipt::Other | Receipt::Absurd(_) => self.keep(None, Held::Never(address)),
+        }
+        self.count();
+        Ok(())
+    }
+
+    /// Does something to the queue of an address and then tells the guest, if the device was not
+    /// started anew since the request came. The queue stays locked: a stop waits for it.
+    fn on_ring(
+        &self,
+        address: &Address,
+        vrings: &[Vring],
+        act: impl FnOnce(&mut VringState<Memory>) -> Result<bool>,
+    ) -> Result<()> {
+        let Some(vring) = vrings.get(address.queue) else {
+            return Ok(());
+        };
+        let mut state = vring.get_mut();
+        if !state.get_queue().ready() || self.epoch.load(Ordering::SeqCst) != address.epoch {
+            return Ok(());
+        }
+        if act(&mut state)? {
+            state.signal_used_queue()?;
+        }
+        Ok(())
+    }
+
+    fn keep(&self, due: Option<Instant>, held: Held) {
+        let mut shelf = lock(&self.shelf);
+        shelf.keep(due, held);
+        self.set_timer(&shelf);
+    }
+
+    fn set_timer(&self, shelf: &Shelf) {
+        if let Some(due) = shelf.next_due() {
+            let wait = due.saturating_duration_since(Instant::now()).max(SOON);
+            if let Err(error) = lock(&self.timer).reset(wait, None) {
+                eprintln!("hostile: cannot set the timer: {error}");
+            }
+        }
+    }
+
+    fn on_timer(&self, vrings: &[Vring]) -> Result<()> {
+        let due = {
+            let mut shelf = lock(&self.shelf);
+            lock(&self.timer).wait()?;
+            let due = shelf.due(Instant::now());
+            self.set_timer(&shelf);
+            due
+        };
+        self.release(due, vrings)
+    }
+
+    fn count(&self) {
+        let sent = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.die_after.is_some_and(|most| sent >= most) {
+            process::exit(0);
+        }
+    }
+}
+
+/// Reports a request; whether the guest wants to be told.
+fn add_used(state: &mut VringState<Memory>, head: u16, claimed: u32) -> Result<bool> {
+    state.add_used(head, claimed)?;
+    Ok(state.needs_notification()?)
+}
+
+impl VhostUserBackend for Backend {
+    type Bitmap = ();
+    type Vring = Vring;
+
+    fn num_queues(&self) -> usize {
+        self.queues
+    }
+
+    fn max_queue_size(&self) -> usize {
+        32_768
+    }
+
+    fn features(&self) -> u64 {
+        (1 << VIRTIO_F_VERSION_1)
+            | (1 << VIRTIO_RING_F_INDIRECT_DESC)
+            | (1 << VIRTIO_RING_F_EVENT_IDX)
+            | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits()
+    }
+
+    fn protocol_features(&self) -> VhostUserProtocolFeatures {
+        VhostUserProtocolFeatures::MQ
+            | VhostUserProtocolFeatures::REPLY_ACK
+            | VhostUserProtocolFeatures::CONFIGURE_MEM_SLOTS
+    }
+
+    fn set_event_idx(&self, _enabled: bool) {}
+
+    /// The guest's driver starts the device.
+    fn acked_features(&self, _features: u64) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        lock(&self.shelf).clear();
+        lock(&self.service).restarted();
+    }
+
+    fn update_memory(&self, _memory: Memory) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn handle_event(
+        &self,
+        event: u16,
+        _events: EventSet,
+        vrings: &[Vring],
+        _thread: usize,
+    ) -> io::Result<()> {
+        let done = match u64::from(event) == self.timer_event() {
+            true => self.on_timer(vrings),
+            false => self.serve(usize::from(event), vrings),
+        };
+        // One bad message must not end the thread that serves them all.
+        if let Err(error) = done {
+            eprintln!("hostile: {error:#}");
+        }
+        Ok(())
+    }
+}

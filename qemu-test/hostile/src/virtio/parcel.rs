@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A request's descriptors, which its answer goes into.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context as _, Result};
+use hostile::delivery::Delivery;
+use vhost_user_backend::VringState;
+use virtio_queue::{DescriptorChain, QueueT as _};
+use vm_memory::{
+    Bytes as _, GuestAddress, GuestAddressSpace as _, GuestMemoryAtomic, GuestMemoryLoadGuard,
+    GuestMemoryMmap,
+};
+
+/// The guest's memory.
+pub type Memory = GuestMemoryAtomic<GuestMemoryMmap>;
+
+/// The guest's memory as it is now.
+pub type MemoryNow = GuestMemoryLoadGuard<GuestMemoryMmap>;
+
+/// Where an answer goes.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// Number of the queue.
+    pub queue: usize,
+    /// The request's number in it.
+    pub head: u16,
+    /// How often the device was started when the request came.
+    pub epoch: u64,
+    /// What may be written to.
+    buffers: Vec<(GuestAddress, usize)>,
+}
+
+impl Address {
+    /// Takes a chain apart: what it says, and where the answer goes.
+    ///
+    /// # Errors
+    ///
+    /// Descriptors that lead out of memory.
+    pub fn open(
+        chain: DescriptorChain<MemoryNow>,
+        queue: usize,
+        epoch: u64,
+    ) -> Result<(Vec<u8>, Self)> {
+        let head = chain.head_index();
+        let mut message = Vec::new();
+        for part in chain.clone().readable() {
+            let start = message.len();
+            message.resize(start + part.len() as usize, 0);
+            chain
+                .memory()
+                .read_slice(&mut message[start..], part.addr())
+                .context("a request outside of memory")?;
+        }
+        let buffers = chain.writable();
+        let buffers = buffers.map(|part| (part.addr(), part.len() as usize));
+        Ok((
+            message,
+            Self {
+                queue,
+                head,
+                epoch,
+                buffers: buffers.collect(),
+            },
+        ))
+    }
+
+    /// Room for the answer in bytes.
+    pub fn room(&self) -> usize {
+        self.buffers.iter().map(|(_, len)| len).sum()
+    }
+
+    /// Writes as much as fits.
+    ///
+    /// # Errors
+    ///
+    /// Descriptors that lead out of memory.
+    pub fn write(&self, memory: &MemoryNow, mut bytes: &[u8]) -> Result<()> {
+        for (address, len) in &self.buffers {
+            let (part, rest) = bytes.split_at(bytes.len().min(*len));
+            memory
+                .write_slice(part, *address)
+                .context("a buffer outside of memory")?;
+            bytes = rest;
+        }
+        Ok(())
+    }
+}
+
+/// An answer and where it goes.
+#[derive(Debug)]
+pub struct Parcel {
+    /// Where it goes.
+    pub address: Address,
+    /// What goes there.
+    pub delivery: Delivery,
+}
+
+/// Reports a request with a number that need not exist, which the queue itself would refuse. The
+/// guest is told in any case.
+///
+/// # Errors
+///
+/// A ring outside of memory.
+pub fn report(
+    vring: &mut VringState<Memory>,
+    memory: &Memory,
+    id: u32,
+    claimed: u32,
+) -> Result<bool> {
+    let memory = memory.memory();
+    let queue = vring.get_queue_mut();
+    let (used, next) = (queue.used_ring(), queue.next_used());
+    let slot = 4 + 8 * u64::from(next % queue.size());
+    let element = [id.to_le_bytes(), claimed.to_le_bytes()].concat();
+    memory.write_slice(&element, GuestAddress(used + slot))?;
+    queue.set_next_used(next.wrapping_add(1));
+    memory.store(
+        next.wrapping_add(1).to_le(),
+        GuestAddress(used + 2),
+        Ordering::Release,
+    )?;
+    Ok(true)
+}
