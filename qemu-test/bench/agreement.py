@@ -2,7 +2,7 @@
 """Whether two runs agree within the spreads that they state."""
 
 from .stats import Ratio
-from .table import previous, read_csv, short
+from .table import guest_of, previous, read_csv, short
 
 COLUMNS = ("ratio", "low", "high")
 
@@ -25,4 +25,6 @@ def with_previous(name, path):
     """The same for a summary just written and the one before it."""
     if not previous(name).exists():
         return []
-    return compare(ratios(path), ratios(previous(name)))
+    before = guest_of(previous(name))
+    note = [] if before == guest_of(path) else [f"the run before was of another {before.strip('# ')}"]
+    return note + compare(ratios(path), ratios(previous(name)))

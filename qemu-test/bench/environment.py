@@ -6,7 +6,7 @@ import subprocess
 
 from rig import paths
 
-from .guest import SERVER_OPTIONS
+from .guest import KERNEL_OPTIONS, SERVER_OPTIONS
 
 
 def _first_line(*command):
@@ -23,6 +23,6 @@ def _processor():
 def describe(accel, cpus, version):
     """The machine, one fact a line."""
     return [f"host: {_processor()}, load {os.getloadavg()[0]:.1f} at the start",
-            f"guest: {accel}, {cpus} cpu, kernel {paths.kernel_version()}, rfuse {version}",
+            f"guest: {accel}, {cpus} cpu, kernel {paths.kernel_version()} {KERNEL_OPTIONS}, rfuse {version}",
             f"{_first_line('qemu-system-x86_64', '--version')}",
             f"{_first_line(paths.VIRTIOFSD, '--version')} --xattr --posix-acl {SERVER_OPTIONS}"]

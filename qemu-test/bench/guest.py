@@ -2,6 +2,7 @@
 """The guest with both clients."""
 
 import base64
+import dataclasses
 import gzip
 
 from rig import files, kernel
@@ -15,6 +16,8 @@ BOOT_SECONDS = 90
 # One file system for both: what differs is the client.
 SIDES = {"c": "virtiofs", "rfuse": "rfuse"}
 PING = "ping"
+# As Debian boots it: pages are zeroed when they are allocated, for both.
+KERNEL_OPTIONS = "init_on_alloc=1"
 SERVER_OPTIONS = "--cache=auto --seccomp=none"
 # The kernel's own driver has every device at first.
 BIND_PING = f"""
@@ -39,7 +42,7 @@ class Guest:
         shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in (*SIDES, PING)]
         ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"), places.GUEST / "snapshot", *data]
         programs = {f"rig/bench/{path.name}": path for path in ours}
-        stock = kernel.stock()
+        stock = dataclasses.replace(kernel.stock(), options=KERNEL_OPTIONS)
         self.machine = Machine(
             folder, shares, kernel=stock, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
             files=files.guest_files([], stock, files.stripped_module(folder, stock), programs))
@@ -59,22 +62,8 @@ class Guest:
 
     def run(self, command, seconds=60, line=None, check=False):
         """Runs a shell command; its lines of output, which `line` gets as they come."""
-        lines = []
-
-        def output(event):
-            text = event["text"].rstrip("\n")
-            lines.append(text)
-            if line:
-                line(text)
-
         self.scripts += 1
-        order = {"run": ["sh", "-euc", command], "name": f"bench{self.scripts}", "timeout": seconds,
-                 "check": check, "mark": False}
-        done = self.agent.run(order, seconds + 40, output)
-        if done["status"] or done["faults"]:
-            raise GuestGone("\n".join([f"'{command}' ended with {done['status']}", *lines[-20:],
-                                       *done["faults"]]))
-        return lines
+        return self.agent.shell(command, f"bench{self.scripts}", seconds, line=line, check=check)
 
     def mount(self):
         """Mounts both below /tmp, and binds the third device; returns {side: directory}."""

@@ -46,6 +46,12 @@ def previous(name):
     return places.OUT / f"{name}-previous.csv"
 
 
+def guest_of(path):
+    """The line that tells which guest such a file is of."""
+    with open(path, encoding="utf-8") as lines:
+        return next((line.strip() for line in lines if line.startswith("# guest:")), "")
+
+
 def read_csv(path):
     """The rows of such a file, each a {column: word}."""
     with open(path, encoding="utf-8") as lines:

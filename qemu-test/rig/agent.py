@@ -13,6 +13,10 @@ from .machine import connect
 from .paths import HOST
 
 
+# What a shell command's end may take beyond its own limit: killing, unmounting, the checks.
+END_SECONDS = 40
+
+
 class GuestGone(Exception):
     """The guest ended, or said nothing in time; the text says which."""
 
@@ -64,6 +68,25 @@ class Agent:
                 self.sock.sendall(b"\n")
             else:
                 output(event)
+
+
+    def shell(self, command, name, seconds=60, *, line=None, check=False):
+        """Runs a shell command outside any case; its lines, which `line` gets as they come. GuestGone
+        when it fails. `check` looks at the system afterwards, since the last case or the boot."""
+        lines = []
+
+        def output(event):
+            lines.append(event["text"].rstrip("\n"))
+            if line:
+                line(lines[-1])
+
+        order = {"run": ["sh", "-euc", command], "name": name, "timeout": seconds, "check": check,
+                 "mark": False}
+        done = self.run(order, seconds + END_SECONDS, output)
+        if done["status"] or done["faults"]:
+            raise GuestGone("\n".join([f"'{command}' ended with {done['status']}", *lines[-20:],
+                                       *done["faults"]]))
+        return lines
 
 
 class HostDesk(threading.Thread):

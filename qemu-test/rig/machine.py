@@ -16,9 +16,10 @@ KERNEL_OPTIONS = (
     "clearcpuid=rep_good init_on_alloc=0 "
     # A merged cache would hide what rfuse leaves behind.
     "slab_nomerge sysrq_always_enabled")
-# Without these features the kernel picks the copy loops that TCG translates best; 5-level paging
-# makes every page walk longer.
-TCG = ["-accel", "tcg,thread=multi", "-cpu", "max,la57=off,erms=off,fsrm=off,avx=off,avx2=off"]
+# Without these features the kernel picks the loops to copy and to zero that TCG translates best (it
+# stores a byte at a time for `rep stosb`); 5-level paging makes every page walk longer.
+TCG = ["-accel", "tcg,thread=multi", "-cpu",
+       "max,la57=off,erms=off,fsrm=off,fsrs=off,fsrc=off,fzrm=off,avx=off,avx2=off"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
 
 MONITOR_SECONDS = 10
