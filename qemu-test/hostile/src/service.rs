@@ -47,7 +47,8 @@ impl Service {
         self.damager.restarted();
     }
 
-    /// What to answer to a message; `None` for nothing.
+    /// What to answer to a message; `None` for nothing. A FORGET has no answer, but the transport
+    /// reports that it was taken: its delivery is empty.
     ///
     /// `room` is what the client has room for, in bytes.
     pub fn handle(&mut self, message: &[u8], room: usize) -> Option<Delivery> {
@@ -60,7 +61,7 @@ impl Service {
             }
         };
         self.judge(request.opcode);
-        let right = self.server.answer(&request)?;
+        let right = self.server.answer(&request).unwrap_or_default();
         if right.len() > room {
             self.journal.note(&format!("no room: {request:?}"));
             self.journal.count("bad-requests", 1);
@@ -170,7 +171,7 @@ mod tests {
         for (rate, blamed) in [(0.0, true), (100.0, false)] {
             let mut service = service(rate);
             service.handle(&message(Opcode::Statfs, 1), 96);
-            assert_eq!(service.handle(&forget, 0), None);
+            assert_eq!(service.handle(&forget, 0).unwrap().bytes, []);
             service.handle(&message(Opcode::Statfs, 1), 96);
             let counters = service.counters();
             assert_eq!(counters.contains("excess-forgets 1"), blamed, "{counters}");

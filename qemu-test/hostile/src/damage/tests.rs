@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use rfuse_proto::wire::{
-    AccessIn, GetxattrIn, InHeader, InitIn, Opcode, OpenIn, ReadIn, KERNEL_VERSION,
+    AccessIn, ForgetIn, GetxattrIn, InHeader, InitIn, Opcode, OpenIn, ReadIn, KERNEL_VERSION,
 };
 use zerocopy::{Immutable, IntoBytes};
 
@@ -190,6 +190,31 @@ fn all_kinds_are_chosen_by_chance_alone() {
         .collect();
     let all: BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();
     assert_eq!(chosen, all);
+}
+
+/// There is nothing in a receipt to spoil but how it travels.
+#[test]
+fn receipts_of_forgets_have_no_bytes() {
+    let forget = ForgetIn { nlookup: 1 };
+    let mut server = Server::default();
+    let header = InHeader {
+        len: 48,
+        opcode: Opcode::Forget.raw(),
+        nodeid: 2,
+        ..InHeader::default()
+    };
+    let message = [header.as_bytes(), forget.as_bytes()].concat();
+    let request = Request::parse(&message, 0).unwrap();
+    assert_eq!(server.answer(&request), None);
+    let mut damager = Damager::new(plan(13, &[]));
+    let chosen: BTreeSet<_> = (0..2000)
+        .filter_map(|_| {
+            let (delivery, kind) = damager.spoil(&request, 3000, Vec::new());
+            assert_eq!(delivery.bytes, []);
+            kind.map(|kind| kind.name)
+        })
+        .collect();
+    assert!(chosen.contains("never") && chosen.contains("used-more") && !chosen.contains("cut"));
 }
 
 #[test]
