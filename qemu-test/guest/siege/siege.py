@@ -49,7 +49,7 @@ class Siege:
         if self.mount():
             crew = Crew(self.point, self.workers, self.random)
             try:
-                for _ in range(self.random.randrange(1, 4)):
+                for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
                     self.maybe_drop()
                     if crew.killed > 1 or self.is_done():

@@ -79,6 +79,7 @@ kinds! {
     "head-len" 50 To::Any => head::head_len: "the head gives another length than the transport";
     "used-more" 50 To::All => head::used_more: "the transport claims more than there is room for";
     "both-more" 25 To::Any => head::both_more: "head and transport claim more than there is room for";
+    "unwritten" 30 To::Any => head::unwritten: "head and transport claim what was not written";
     "used-less" 50 To::Any => head::used_less: "the transport claims less than was written";
     "unique" 50 To::Any => head::unique: "answers another request, by its head";
     "error-odd" 50 To::Any => head::error_odd: "an error number that is none";
