@@ -119,11 +119,12 @@ class Worker:
         path = self.path()
         descriptor, content = self.judged(path)
         try:
-            size = min(os.fstat(descriptor).st_size, MOST)
+            size = os.fstat(descriptor).st_size
             for _ in range(self.random.choice((1, 4))):
-                offset = self.random.choice((0, self.random.randrange(size + 1)))
+                offset = self.random.choice((0, self.random.randrange(min(size, MOST) + 1), max(size - 5000, 0)))
                 length = self.random.choice((1, 100, 4096, 65536, 1 << 20))
-                while offset < MOST and (data := os.pread(descriptor, length, offset)):
+                end = offset + MOST
+                while offset < end and (data := os.pread(descriptor, length, offset)):
                     self.judge(path, content, offset, data)
                     offset += len(data)
                     if length < 4096:
