@@ -9,12 +9,14 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 # Chosen cases (T=mount,walk), a list of them (LIST=1), the file system under test (FS=virtiofs).
 T ?=
 LIST ?=
-# What `make bench` measures.
+FS ?= rfuse
+# What `make bench` measures, and how: see the README.
 JOBS ?=
 OPS ?=
 QUICK ?=
 HIST ?=
 ROUNDS ?=
+CPUS ?=
 FS ?= rfuse
 # Damage by the hostile server: seeds (1,2,3), damaged answers of each, seconds in all.
 # Options of its plan (DAMAGE="--only never,size --rate 50").
@@ -78,10 +80,14 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
 	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
-bench: setup module tools ## rfuse beside the C client; OPS=statx,open HIST=1 QUICK=1 ROUNDS=7 LIST=1
-	@$(in_root) make --no-print-directory -s -C qemu-test/bench/insn OUT=$(abspath build/bench/bin)
+bench-programs: setup
+	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)
+	@scripts/kbuild --source qemu-test/bench/modules build/bench/modules -s
+
+bench: setup module tools bench-programs ## rfuse beside the C client; JOBS=insn|time OPS=name,… QUICK=1 HIST=1 ROUNDS=n CPUS=n LIST=1
 	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
-		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(CPUS),--cpus $(CPUS)) --version $(shell git describe --always --dirty 2> /dev/null || echo unknown)
 
 demo: setup module tools ## mounts a real tree in a guest and compares it with the host's
 	@$(as_root) qemu-test/demo
@@ -91,6 +97,7 @@ shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-o
 
 check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
+	@$(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s bench -t ."
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
 fuzz: setup $(built) ## damaged answers without end, each round by a new seed: SEED=n ANSWERS=n SECS=n KERNEL=debug

@@ -20,9 +20,9 @@ def _processor():
     return f"{names[0]}, {len(os.sched_getaffinity(0))} cores"
 
 
-def describe(accel):
+def describe(accel, cpus, version):
     """The machine, one fact a line."""
     return [f"host: {_processor()}, load {os.getloadavg()[0]:.1f} at the start",
-            f"guest: {accel}, kernel {paths.kernel_version()}",
+            f"guest: {accel}, {cpus} cpu, kernel {paths.kernel_version()}, rfuse {version}",
             f"{_first_line('qemu-system-x86_64', '--version')}",
             f"{_first_line(paths.VIRTIOFSD, '--version')} --xattr --posix-acl {SERVER_OPTIONS}"]

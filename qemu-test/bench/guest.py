@@ -14,17 +14,31 @@ from . import places
 BOOT_SECONDS = 90
 # One file system for both: what differs is the client.
 SIDES = {"c": "virtiofs", "rfuse": "rfuse"}
+PING = "ping"
 SERVER_OPTIONS = "--cache=auto --seccomp=none"
+# The kernel's own driver has every device at first.
+BIND_PING = f"""
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing
+for fs in /sys/fs/virtiofs/*; do
+	[ "$(cat "$fs/tag")" != {PING} ] || device=$(readlink -f "$fs/device")
+done
+echo "${{device##*/}}" > /sys/bus/virtio/drivers/virtiofs/unbind
+insmod /rig/bench/bench_ping.ko
+[ -e /sys/kernel/debug/bench_ping/run ]
+"""
 SYMBOLS = "echo 0 > /proc/sys/kernel/kptr_restrict; grep -i ' [tw] ' /proc/kallsyms | gzip -1 | base64 -w 0"
 
 
 class Guest:
-    """A guest with a device for each client, all on the same directory."""
+    """A guest with a device for each client, and one for empty requests, all on the same directory;
+    `data` are more files for it, below /rig/bench."""
 
-    def __init__(self, folder, *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench"):
+    def __init__(self, folder, *, accel="tcg", cpus=1, late_us=0, extra=(), data=(), limit=1800, label="bench"):
         env = {"LD_PRELOAD": str(places.BIN / "late.so"), "LATE_US": str(late_us)} if late_us else {}
-        shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in SIDES]
-        programs = {f"rig/bench/{path.name}": path for path in places.BIN.iterdir() if path.suffix != ".so"}
+        shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in (*SIDES, PING)]
+        ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"), places.GUEST / "snapshot", *data]
+        programs = {f"rig/bench/{path.name}": path for path in ours}
         stock = kernel.stock()
         self.machine = Machine(
             folder, shares, kernel=stock, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
@@ -63,14 +77,15 @@ class Guest:
         return lines
 
     def mount(self):
-        """Mounts both below /tmp; returns {side: directory}."""
+        """Mounts both below /tmp, and binds the third device; returns {side: directory}."""
         for tag, fs in SIDES.items():
             self.run(f"mkdir -p /tmp/{tag}; mount -t {fs} -o ro {tag} /tmp/{tag}")
+        self.run(BIND_PING)
         return {tag: f"/tmp/{tag}" for tag in SIDES}
 
     def unmount(self):
         """Unmounts both and unloads the module; a complaint of the kernel since the boot is an error."""
-        self.run("\n".join(f"umount /tmp/{tag}" for tag in SIDES), check=True)
+        self.run("\n".join(["rmmod bench_ping", *(f"umount /tmp/{tag}" for tag in SIDES)]), check=True)
 
     def symbols(self):
         """/proc/kallsyms: functions of the kernel and of what is loaded."""

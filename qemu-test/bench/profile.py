@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turns the plugin's histograms (insn/hist.c) into instructions of each function, side by side."""
+"""Turns the plugin's histograms (plugin/hist.c) into instructions of each function, side by side."""
 
 import bisect
 import re
@@ -67,11 +67,12 @@ def side_of(raw, side, op, functions, count):
 def text_of(op, profiles):
     """The table of one operation: what rfuse spends most on comes first."""
     (c_insns, c_calls), (r_insns, r_calls) = profiles
+    c_sum, r_sum = sum(c_insns.values()), sum(r_insns.values())
+    module = sum(number for name, number in r_insns.items() if name.endswith(MODULE))
     lines = [f"{op}: instructions (and calls) of one operation by function, idle and tick left out",
              f"{'C':>10} {'calls':>7} {'rfuse':>10} {'calls':>7} {'rfuse - C':>10}  function",
-             f"{sum(c_insns.values()):10.0f} {'':7} {sum(r_insns.values()):10.0f} {'':7} "
-             f"{sum(r_insns.values()) - sum(c_insns.values()):10.0f}  all",
-             f"{'':18} {sum(n for name, n in r_insns.items() if name.endswith(MODULE)):10.0f} {'':18}  {MODULE.strip()}"]
+             f"{c_sum:10.0f} {'':7} {r_sum:10.0f} {'':7} {r_sum - c_sum:10.0f}  all",
+             f"{'':18} {module:10.0f} {'':18}  {MODULE.strip()}"]
     for name in sorted(c_insns.keys() | r_insns.keys(),
                        key=lambda name: (-r_insns.get(name, 0), -c_insns.get(name, 0))):
         c, r = c_insns.get(name, 0), r_insns.get(name, 0)

@@ -74,14 +74,21 @@ def load_all():
     return {path.name: load(path) for path in paths}
 
 
-def boots(cases):
-    """Groups cases into guests: shared ones first, those with their own last."""
+# A group of fewer cases is not worth another guest's boot.
+WORTH_A_BOOT = 6
+
+
+def boots(cases, parts=1):
+    """Groups cases into guests: shared ones first, those with their own last. Large groups are divided into
+    `parts` guests."""
     groups = {}
     for case in cases:
         key = (case.machine, case.name if case.boot == "own" else case.boot)
         groups.setdefault(key, []).append(case)
     order = sorted(groups, key=lambda key: (bool(key[1]), key))
-    return [groups[key] for key in order]
+    whole = [groups[key] for key in order]
+    return [part for group in whole
+            for part in ([group[first::parts] for first in range(parts)] if len(group) >= WORTH_A_BOOT else [group])]
 
 
 def shares_of(cases):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernels that guests boot: the stock one, and the debug kernel that scripts/setup builds."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class Kernel:
     options: str = ""
     # How much longer than on the stock kernel everything may take.
     patience: int = 1
+    # Guests at a time.
+    lanes: int = 1
 
 
 def stock():
@@ -37,7 +40,7 @@ def debug():
         "debug", paths.BUILD / "kernel-debug" / "image" / "vmlinuz", paths.BUILD / "initrd-debug",
         paths.BUILD / "module-debug" / "rfuse.ko", "make module-debug", paths.BUILD / "rig-modules-debug",
         # One report must not silence the next.
-        options="kasan_multi_shot", patience=4)
+        options="kasan_multi_shot", patience=4, lanes=min(2, os.cpu_count() or 1))
 
 
 KINDS = {"stock": stock, "debug": debug}

@@ -45,8 +45,9 @@ def folder():
     try:
         yield run
     finally:
-        shutil.rmtree(run / "share", ignore_errors=True)
-        (run / "rfuse.ko").unlink(missing_ok=True)
+        for lane in (run, *run.glob("lane*/")):
+            shutil.rmtree(lane / "share", ignore_errors=True)
+            (lane / "rfuse.ko").unlink(missing_ok=True)
         own(run)
         for old in _old_runs():
             shutil.rmtree(old, ignore_errors=True)

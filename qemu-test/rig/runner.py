@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Runs cases in as few guests as possible and reports each as it ends."""
 
+import collections
 import os
 import re
+import threading
 import time
 
 from . import case as cases_module
@@ -19,9 +21,10 @@ CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Block
 
 
 class Report:
-    """Prints results and counts them."""
+    """Prints results and counts them; any thread may add one."""
 
     def __init__(self):
+        self.lock = threading.Lock()
         self.passed = self.failed = self.skipped = 0
 
     @property
@@ -31,20 +34,21 @@ class Report:
 
     def add(self, name, seconds, faults, skipped=None, log=None, detail=()):
         """One result: `faults` empty means passed; `skipped` is a reason."""
-        if faults:
-            self.failed += 1
-        elif skipped is not None:
-            self.skipped += 1
-        else:
-            self.passed += 1
-        verdict = "not ok" if faults else "ok"
-        note = f" # SKIP {skipped}" if skipped is not None and not faults else ""
-        print(f"{verdict} {self.number} {name} ({seconds:.1f} s){note}")
-        for line in [*faults, *detail]:
-            print(f"    {line}")
-        if faults:
-            print(f"    log: {log}")
-        print(end="", flush=True)
+        with self.lock:
+            if faults:
+                self.failed += 1
+            elif skipped is not None:
+                self.skipped += 1
+            else:
+                self.passed += 1
+            verdict = "not ok" if faults else "ok"
+            note = f" # SKIP {skipped}" if skipped is not None and not faults else ""
+            print(f"{verdict} {self.number} {name} ({seconds:.1f} s){note}")
+            for line in [*faults, *detail]:
+                print(f"    {line}")
+            if faults:
+                print(f"    log: {log}")
+            print(end="", flush=True)
 
     def close(self):
         """The closing line; returns the exit status."""
@@ -53,7 +57,7 @@ class Report:
 
 
 class Runner:
-    """All guests of one run, one after the other."""
+    """All guests of one run, one after the other in each lane."""
 
     def __init__(self, run, kernel, accel, fs, report, env=None):
         self.run, self.kernel, self.accel, self.fs, self.report = run, kernel, accel, fs, report
@@ -68,8 +72,7 @@ class Runner:
         host = HostTests(host_names, self.run)
         host.start()
         try:
-            for group in cases_module.boots(self.applicable(chosen)):
-                self.group(group)
+            self.lanes(collections.deque(cases_module.boots(self.applicable(chosen), self.kernel.lanes)))
             while host.is_alive():
                 host.join(0.5)
             for name, passed, seconds, log in host.results:
@@ -90,6 +93,37 @@ class Runner:
             else:
                 fitting.append(case)
         return fitting
+
+    def lanes(self, groups):
+        """Runs all groups; a lane has one guest at a time, and a folder of its own."""
+        threads = []
+        for number in range(2, self.kernel.lanes + 1):
+            folder = self.run / f"lane{number}"
+            folder.mkdir()
+            lane = Runner(folder, self.kernel, self.accel, self.fs, self.report, self.env)
+            threads.append(threading.Thread(target=lane.lane, args=(groups,), daemon=True))
+            threads[-1].start()
+        self.lane(groups)
+        for thread in threads:
+            thread.join()
+
+    def lane(self, groups):
+        """Takes groups until there are no more. What goes wrong here must not end as a missing result."""
+        try:
+            while group := self.next_of(groups):
+                self.group(group)
+        except Exception as error:  # pylint: disable=broad-except
+            self.report.add("rig", 0, [f"the rig failed: {error!r}"], log=self.run)
+        finally:
+            self.down()
+
+    @staticmethod
+    def next_of(groups):
+        """The next group, None when another lane took the last."""
+        try:
+            return groups.popleft()
+        except IndexError:
+            return None
 
     def group(self, group):
         """Runs cases that share a guest; a broken guest is replaced for those that are left."""

@@ -61,6 +61,9 @@ impl<T: FileSystem> Mapping<T> {
     /// Unlike [`Self::invalidate_inode_pages2_range`] it waits for nobody: a page that is locked, as it
     /// is while it is read, stays. May sleep.
     pub fn invalidate_unlocked_range(&self, start: usize, end: usize) {
+        if self.nrpages() == 0 {
+            return;
+        }
         let mut next = start;
         loop {
             let mut batch = FolioBatch::next(self, &mut next, end);

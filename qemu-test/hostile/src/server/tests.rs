@@ -154,7 +154,7 @@ fn listings_are_complete_and_count_lookups() {
             assert!(names.insert(entry.dirent.name.to_vec()));
             if !entry.dirent.is_dot() {
                 looked.push(ForgetOne {
-                    nodeid: entry.entry().nodeid,
+                    nodeid: entry.nodeid(),
                     nlookup: 1,
                 });
             }

@@ -19,6 +19,8 @@
 #define DATA_MIB 16
 #define DATA_PAGES (DATA_MIB * MIB / PAGE)
 #define ENTRIES 10000
+#define PINGS "400"
+#define NR_PINGS 400
 
 static char buffer[MIB] __attribute__((aligned(PAGE)));
 static int fd = -1;
@@ -99,6 +101,12 @@ static void map_cold(void)
 	map_data();
 }
 
+static void map_hot(void)
+{
+	open_hot();
+	map_data();
+}
+
 static void unmap(void)
 {
 	munmap(map, DATA_MIB * MIB);
@@ -139,6 +147,17 @@ static void stat_one(int i)
 	(void)i;
 	if (stat("small", &st))
 		die("stat");
+}
+
+/* Each name for the first time, as far as this kernel remembers. */
+static void stat_entry_one(int i)
+{
+	char name[32];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "entries/file%05d", i % ENTRIES);
+	if (stat(name, &st))
+		die(name);
 }
 
 static void statx_one(int i)
@@ -253,6 +272,19 @@ static void readdir_stat_one(int i)
 	closedir(dir);
 }
 
+/* Empty requests to the third device (ping/bench_ping.c): the same for both clients. */
+static void open_ping(void)
+{
+	open_as("/sys/kernel/debug/bench_ping/run", O_WRONLY);
+}
+
+static void ping_one(int i)
+{
+	(void)i;
+	if (write(fd, PINGS, sizeof(PINGS) - 1) != sizeof(PINGS) - 1)
+		die("ping");
+}
+
 static void create_unlink_one(int i)
 {
 	(void)i;
@@ -334,12 +366,14 @@ static void page_write_one(int i)
 const struct op ops[] = {
 	{ "getppid", "a system call that does nothing", 0, 100, REPEAT(20000), getppid_one },
 	{ "disk-4k", "4 KiB O_DIRECT of a virtio disk", 0, 20, REPEAT(400), disk_one, ON(open_disk) },
+	{ "ping", "empty request", 0, 0, ONCE(NR_PINGS), ping_one, ON(open_ping) },
 	{ "statx", "statx by path, forced", 0.75, 20, REPEAT(400), statx_one },
 	{ "fstatx", "statx of an open file, forced", 0.75, 20, REPEAT(400), fstatx_one, ON(open_small) },
 	{ "statfs", "statfs", 0.75, 20, REPEAT(400), statfs_one, ON(open_small) },
 	{ "fsync", "fsync of a clean file", 1, 20, REPEAT(400), fsync_one, ON(open_small) },
 	{ "missing", "stat of a missing name", 0.75, 20, REPEAT(400), missing_one },
 	{ "stat", "stat, cached", 1, 100, REPEAT(2000), stat_one },
+	{ "stat-cold", "stat of a name not seen before", 1, 0, REPEAT(2000), stat_entry_one, drop_dentries },
 	{ "open", "open + close", 0.7, 20, REPEAT(300), open_one },
 	{ "open-read", "open + read 4 KiB + close", 0.7, 20, REPEAT(300), open_read_one },
 	{ "direct-4k", "O_DIRECT random read 4 KiB", 0.75, 20, REPEAT(400), random_one, ON(open_direct) },
@@ -347,7 +381,10 @@ const struct op ops[] = {
 	{ "cold-1m", "buffered cold sequential read 1 MiB", 0.6, 0, REPEAT(DATA_MIB), mib_one, ON(open_cold) },
 	{ "cold-4k-random", "buffered cold random read 4 KiB", 1, 0, REPEAT(400), random_one, ON(open_cold) },
 	{ "cached-4k", "buffered cached read 4 KiB", 1, 100, REPEAT(4000), page_one, ON(open_hot) },
+	{ "cached-4k-random", "buffered cached random read 4 KiB", 1, 100, REPEAT(4000), random_one, ON(open_hot) },
+	{ "cached-1m", "buffered cached read 1 MiB", 1, 1, REPEAT(4 * DATA_MIB), mib_one, ON(open_hot) },
 	{ "mmap-cold", "mmap, cold, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_cold, unmap },
+	{ "mmap-hot", "mmap, cached, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_hot, unmap },
 	{ "readdir", "readdir of 10,000, an entry", 1, 0, ONCE(ENTRIES), readdir_one, drop_dentries },
 	{ "readdir-stat", "readdir and stat, an entry", 1, 0, ONCE(ENTRIES), readdir_stat_one, drop_dentries },
 	{ "create-unlink", "create + unlink", 1, 20, REPEAT(200), create_unlink_one, .writes = true },

@@ -7,8 +7,9 @@
 
 /*
  * One round: `prepare`, `warm` times `one` that are not counted, then between the markers `count`
- * times `one`, then `finish`. `per` tells how many operations one call of `one` is. The working
- * directory is the tree that bench/tree.py made.
+ * times `one`, then `finish`. `per` tells how many operations one call of `one` is. An operation
+ * without `warm` is one that the first time differs for: to do more of them is to prepare anew.
+ * The working directory is the tree that bench/tree.py made.
  */
 struct op {
 	const char *name, *about;

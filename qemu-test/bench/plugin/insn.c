@@ -4,7 +4,7 @@
  *
  *	-plugin file=insn.so,out=FILE,syms=KALLSYMS[,hist=FOLDER]
  *
- * A marker is `nopl DISP32(%rax,%rax,1)` in a guest's program (see ops.c): MARK_BEGIN; MARK_END with
+ * A marker is `nopl DISP32(%rax,%rax,1)` in a guest's program (in_guest/opbench.c): MARK_BEGIN; MARK_END with
  * rdi = name, rsi = number of operations. At the end one line goes to FILE, its columns named by the
  * first line.
  *

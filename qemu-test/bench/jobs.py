@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is timed: one table. A job's `spec` is for in_guest/measure.py."""
+
+import itertools
+from dataclasses import dataclass, field
+
+from . import tree
+
+
+@dataclass
+class Job:
+    """One line of the table."""
+
+    name: str
+    about: str
+    # How many MiB one operation carries (0: it is metadata).
+    mib: float = 0
+    # Part of a quick run.
+    quick: bool = True
+    spec: dict = field(default_factory=dict)
+
+    def plan(self):
+        """For the guest."""
+        return {"name": self.name, **self.spec}
+
+
+def _ops(op, about, repeat, mib=0):
+    """Operations of in_guest/ops.c; `repeat` is chosen so that C takes about a second."""
+    return Job(op, about, mib, spec={"kind": "ops", "op": op, "repeat": repeat})
+
+
+def _command(name, about, ops, *words):
+    return Job(name, about, spec={"kind": "command", "words": words, "ops": ops})
+
+
+def _fio(mode, pattern, size, jobs, mib):
+    """Reads `mib` MiB of the large file."""
+    words = [f"--rw={pattern}", f"--bs={size}", "--readonly", f"--numjobs={jobs}", "--thread",
+             "--group_reporting", "--output-format=json", "--norandommap", "--randrepeat=1",
+             f"--size={tree.LARGE // jobs}", f"--offset_increment={tree.LARGE // jobs}",
+             f"--io_size={(mib << 20) // jobs}", f"--ioengine={'mmap' if mode == 'mmap' else 'psync'}",
+             f"--direct={int(mode == 'direct')}"]
+    order = "random" if pattern == "randread" else "sequential"
+    return Job(f"{mode}-{order}-{size}-{jobs}", f"{mode} {order} {size}, {jobs} job{'s' * (jobs > 1)}",
+               {"4k": PAGE, "1m": 1}[size], jobs == 1,
+               {"kind": "fio", "words": words, "cold": mode != "direct"})
+
+
+PAGE = 1 / 256
+# MiB of a job, so that C takes about a second. fio advises what it will do (RANDOM, SEQUENTIAL), so
+# that a random mapping is read in single pages.
+AMOUNTS = {
+    "cold": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 256},
+    "direct": {("read", "4k"): 8, ("read", "1m"): 512, ("randread", "4k"): 8, ("randread", "1m"): 512},
+    "mmap": {("read", "4k"): 128, ("read", "1m"): 256, ("randread", "4k"): 8, ("randread", "1m"): 6},
+}
+
+
+def table():
+    """All jobs, in their order."""
+    return [
+        _ops("stat", "stat, cached", 80),
+        _ops("stat-cold", "stat of a name not seen before", 2),
+        _ops("statx", "statx by path, forced", 10),
+        _ops("open", "open + close", 4),
+        _ops("missing", "stat of a missing name", 8),
+        _ops("readdir", f"readdir of {tree.ENTRIES:,}, an entry", 12),
+        _ops("readdir-stat", f"readdir of {tree.ENTRIES:,} and stat, an entry", 3),
+        _command("find", "find -size of a repository, cold", tree.REPO_FILES, "find", "repo", "-size", "+1000"),
+        _command("git-status", "git status of a repository, cold", tree.REPO_FILES, "git", "-c",
+                 "safe.directory=*", "--no-optional-locks", "-C", "repo", "status", "--porcelain"),
+        # Not by fio: opening a file empties its cache (virtiofsd --cache=auto).
+        _ops("cached-4k", "cached sequential 4k", 30, PAGE),
+        _ops("cached-4k-random", "cached random 4k", 30, PAGE),
+        _ops("cached-1m", "cached sequential 1m", 15, 1),
+        _ops("mmap-hot", "mmap sequential 4k, cached", 20, PAGE),
+        *(_fio(mode, pattern, size, jobs, mib)
+          for jobs, (mode, amounts) in itertools.product((1, 4), AMOUNTS.items())
+          for (pattern, size), mib in amounts.items())]
