@@ -60,6 +60,11 @@ impl Delivery {
     pub fn blocks(&self) -> bool {
         self.timing == Timing::Never || self.receipt != Receipt::Right
     }
+
+    /// Whether it comes at all, and says what another does.
+    pub fn says(&self, other: &Self) -> bool {
+        !self.blocks() && self.bytes == other.bytes && self.claimed == other.claimed
+    }
 }
 
 /// A message's length, as it travels.
