@@ -69,6 +69,15 @@ fn operation(name: &str) -> Result<Opcode, String> {
         .ok_or_else(|| format!("no operation is called {name}"))
 }
 
+/// What was done to an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Damage {
+    /// The kind.
+    pub kind: &'static Kind,
+    /// Whether the answer now is wrong, or missing; a late one is neither.
+    pub lie: bool,
+}
+
 /// Does damage by a plan.
 #[derive(Debug)]
 pub struct Damager {
@@ -109,7 +118,7 @@ impl Damager {
         self.damaged >= self.plan.answers
     }
 
-    /// The answer to deliver, and which kind of damage it has.
+    /// The answer to deliver, and the damage it has.
     ///
     /// `nodes` is the number of the server's nodes.
     pub fn spoil(
@@ -117,7 +126,7 @@ impl Damager {
         request: &Request<'_>,
         nodes: u64,
         right: Vec<u8>,
-    ) -> (Delivery, Option<&'static Kind>) {
+    ) -> (Delivery, Option<Damage>) {
         let mut dice = Dice::seed_from_u64(self.plan.seed);
         dice.set_stream(self.answers);
         self.answers += 1;
@@ -130,7 +139,8 @@ impl Damager {
             if let Some((kind, spoiled)) = self.attempt(&draft, &mut dice) {
                 self.damaged += 1;
                 self.blocked += usize::from(spoiled.blocks());
-                return (spoiled, Some(kind));
+                let lie = !spoiled.says(&draft.delivery);
+                return (spoiled, Some(Damage { kind, lie }));
             }
         }
         (draft.delivery, None)

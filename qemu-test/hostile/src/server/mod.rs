@@ -67,6 +67,8 @@ pub struct Complaints {
     pub handles: u64,
     /// Handles still open at DESTROY.
     pub unreleased: u64,
+    /// Lookups not taken back between INIT and the INIT after DESTROY.
+    pub unforgotten: u64,
 }
 
 /// The tree, and what the client has of it.
@@ -77,6 +79,7 @@ pub struct Server {
     lookups: HashMap<u64, u64>,
     handles: HashMap<u64, u64>,
     last_handle: u64,
+    destroyed: bool,
     complaints: Complaints,
 }
 
