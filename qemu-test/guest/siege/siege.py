@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Rounds of mounting, working and unmounting against a server that lies by a seed."""
 
+import ctypes
 import os
 import random
 import time
@@ -9,9 +10,13 @@ from hostile import prepare
 from ktap import FS, host
 from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
 
+BESIDE = "/media"
+MNT_DETACH = 2
 DRIVER = "/sys/bus/virtio/drivers/rfuse"
 # What a command that needs nothing of the server may take.
 SOON = 10.0 * SLOWNESS
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def ask(tag, *words):
@@ -53,6 +58,7 @@ class Siege:
                 for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
                     self.maybe_drop()
+                    self.maybe_beside()
                     if crew.killed > 1 or self.is_done():
                         break
                 if self.random.random() < 0.1:
@@ -87,6 +93,14 @@ class Siege:
         if self.random.random() < 0.1:
             with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as file:
                 file.write("3")
+
+    def maybe_beside(self):
+        """Mounts the same a second time and takes it away, sometimes: both share what they mount."""
+        if self.random.random() < 0.1:
+            command("mount", "-t", FS, self.tag, BESIDE, patience=3 * PATIENCE)
+            # Not by umount(8), which asks the server first. The other mount keeps what is mounted.
+            if is_mounted(BESIDE) and libc.umount2(BESIDE.encode(), MNT_DETACH):
+                raise Fault(f"umount2 of {BESIDE}: {os.strerror(ctypes.get_errno())}")
 
     def unmount(self):
         """As an administrator would: politely first."""

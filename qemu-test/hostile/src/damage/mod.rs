@@ -24,7 +24,7 @@ use rfuse_proto::wire::Opcode;
 use self::draft::{Dice, Draft};
 use self::kinds::{Kind, KINDS};
 use crate::delivery::Delivery;
-use crate::request::Request;
+use crate::request::{operation, Request};
 
 /// How often another damage is tried when the first finds nothing to spoil.
 const TRIES: usize = 8;
@@ -60,13 +60,6 @@ fn known(name: &str) -> Result<String, String> {
         Some(_) => Ok(name.to_owned()),
         None => Err(format!("no kind of damage is called {name}: see --list")),
     }
-}
-
-fn operation(name: &str) -> Result<Opcode, String> {
-    let found = Opcode::ALL.iter().find(|opcode| opcode.name() == name);
-    found
-        .copied()
-        .ok_or_else(|| format!("no operation is called {name}"))
 }
 
 /// What was done to an answer.

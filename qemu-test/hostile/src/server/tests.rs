@@ -195,6 +195,21 @@ fn handles_are_watched() {
 }
 
 #[test]
+fn what_is_lacking_needs_no_handle() {
+    let settings = Settings {
+        lacks: vec![Opcode::Open, Opcode::Statx],
+        ..Settings::default()
+    };
+    let mut server = Server::new(settings);
+    let nodeid = server.tree.len();
+    let statx = op::Statx { nodeid, fh: None };
+    assert_eq!(ask(&mut server, &statx, 0).err(), Some(libc::ENOSYS));
+    let read = op::Read(range(nodeid, 0, 0, 4096));
+    assert_eq!(ask(&mut server, &read, 4096).unwrap().0, 10);
+    assert_eq!(server.complaints(), Complaints::default());
+}
+
+#[test]
 fn lookups_are_due_before_the_next_init() {
     let mut server = Server::default();
     let init = op::Init {
