@@ -66,6 +66,44 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends a background request whose end the caller waits for, out of turn: the caller hears of it
+    /// by `completion`, without a detour through the workqueue. A caller that is killed leaves the
+    /// request to go on in the background. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when killed; `ECONNABORTED`, `ENOMEM`: `completion` was dropped unheard.
+    pub(crate) fn attend_background<O: Operation>(
+        &self,
+        operation: &O,
+        payload: Payload,
+        completion: KBox<dyn Completion>,
+    ) -> Result {
+        if self.is_aborted() {
+            return Err(ECONNABORTED);
+        }
+        let role = Role::Background {
+            completion: Some(completion),
+        };
+        let blank = Request::new(role, payload);
+        let mut request = self.engine.requests.alloc(blank, Gfp::Kernel)?;
+        request.encode(operation, &self.caller())?;
+        let (request, waiter) = request.lend().map_err(|_| EBUSY)?;
+        self.background.queue.lock().begun();
+        if let Err(request) = self.transport.submit(request) {
+            // The waiter has it at once.
+            drop(request);
+        }
+        let ended = waiter.wait_killable().or_else(|waiter| {
+            // One that was not sent comes back by being dropped; what is with the server stays there.
+            drop(self.transport.take_back(&waiter));
+            waiter.detach().ok_or(EINTR)
+        })?;
+        self.end_background(ended);
+        self.run_background();
+        Ok(())
+    }
+
     /// Whether so much is under way that work which can be left out should be.
     pub(crate) fn is_congested(&self) -> bool {
         let threshold = self
@@ -172,6 +210,11 @@ impl Queue {
             ready.push_back(request);
         }
         ready
+    }
+
+    /// One is active that did not wait for its turn.
+    fn begun(&mut self) {
+        self.active = self.active.saturating_add(1);
     }
 
     fn finished(&mut self) {

@@ -32,7 +32,7 @@ impl AddressSpaceOperations for Pages {
     fn read_folio(inode: &Inode<Fs>, file: FileData<'_, Self>, folio: LockedFolio) -> Result {
         let mut run = Run::new(inode, file);
         run.add(folio)?;
-        run.send()
+        run.attend()
     }
 
     fn readahead(inode: &Inode<Fs>, file: FileData<'_, Self>, folios: Readahead<'_>) {
@@ -94,35 +94,44 @@ impl<'a> Run<'a> {
 
     /// Sends what there is. Its folios are unlocked when the answer has come, or on an error.
     fn send(&mut self) -> Result {
-        let size = u32::try_from(core::mem::take(&mut self.bytes))?;
-        let Some(folios) = self.folios.take() else {
+        let Some((operation, payload, completion)) = self.take()? else {
             return Ok(());
         };
-        let start = u64::try_from(folios.first().pos())?;
-        let handle = self.file.map(Arc::from);
-        let operation = op::Read(self.range(start, size));
         let conn = &self.inode.super_data().conn;
-        let completion = KBox::new(
-            PageRead {
-                inode: self.inode.into(),
-                _handle: handle,
-                start,
-                asked_at: conn.attr_version(),
-            },
-            GFP_KERNEL,
-        )?;
-        conn.send_background(
-            &operation,
-            Payload::Folios(folios),
-            Some(completion),
-            Gfp::Kernel,
-        )?;
+        conn.send_background(&operation, payload, Some(completion), Gfp::Kernel)?;
         self.sent = true;
         if !conn.has(InitFlags::ASYNC_READ) {
             // Such a server wants one READ at a time.
             conn.wait_background()?;
         }
         Ok(())
+    }
+
+    /// As [`Self::send`], for a caller that waits for the answer anyway.
+    fn attend(&mut self) -> Result {
+        let Some((operation, payload, completion)) = self.take()? else {
+            return Ok(());
+        };
+        let conn = &self.inode.super_data().conn;
+        conn.attend_background(&operation, payload, completion)
+    }
+
+    /// What there is, as a request and what becomes of it.
+    fn take(&mut self) -> Result<Option<(op::Read, Payload, KBox<dyn Completion>)>> {
+        let size = u32::try_from(core::mem::take(&mut self.bytes))?;
+        let Some(folios) = self.folios.take() else {
+            return Ok(None);
+        };
+        let start = u64::try_from(folios.first().pos())?;
+        let read = PageRead {
+            inode: self.inode.into(),
+            _handle: self.file.map(Arc::from),
+            start,
+            asked_at: self.inode.super_data().conn.attr_version(),
+        };
+        let completion = KBox::new(read, GFP_KERNEL)?;
+        let operation = op::Read(self.range(start, size));
+        Ok(Some((operation, Payload::Folios(folios), completion)))
     }
 
     fn range(&self, offset: u64, size: u32) -> op::Range {
