@@ -9,7 +9,7 @@ import time
 FS = os.environ["RIG_FS"]
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 # In the stack of an allocation; a module that is gone has no symbols.
-OURS = re.compile(r"rfuse|rig_bug|0xffffffffc0")
+OURS = re.compile(r"rfuse|rig_bug|0xffffffff[a-f]")
 PATIENCE = int(os.environ["RIG_PATIENCE"])
 SECONDS = 10 * PATIENCE
 
@@ -77,7 +77,7 @@ class Checks:
         except OSError as error:
             return [f"{KMEMLEAK}: {error}"]
         objects = "\n".join(text).split("unreferenced object ")[1:]
-        return [f"leak: {' '.join(one.split())[:1500]}" for one in objects if OURS.search(one)]
+        return [f"leak: {' '.join(one.split())[:1500]}" for one in objects if OURS.search(one)][:5]
 
     @staticmethod
     def run(*command):

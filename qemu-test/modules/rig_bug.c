@@ -52,9 +52,12 @@ static void atomic_sleep(void)
 
 static void leak(void)
 {
-	char *bytes = kmalloc(640, GFP_KERNEL);
+	/* The allocator's caches may still point to the last ones. */
+	for (int i = 0; i < 200; i++) {
+		char *bytes = kmalloc(640, GFP_KERNEL);
 
-	OPTIMIZER_HIDE_VAR(bytes);
+		OPTIMIZER_HIDE_VAR(bytes);
+	}
 }
 
 static int __init rig_bug_init(void)

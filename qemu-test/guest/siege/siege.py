@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Rounds of mounting, working and unmounting against a server that lies by a seed."""
 
+import ctypes
 import os
 import random
 import time
@@ -9,8 +10,13 @@ from hostile import prepare
 from ktap import FS, host
 from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
 
+BESIDE = "/media"
+MNT_DETACH = 2
+DRIVER = "/sys/bus/virtio/drivers/rfuse"
 # What a command that needs nothing of the server may take.
 SOON = 10.0 * SLOWNESS
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def ask(tag, *words):
@@ -32,7 +38,7 @@ class Siege:
         self.tag, self.point, self.workers = tag, point, workers
         self.random = random.Random(seed)
         prepare()
-        self.mounts = self.refused = self.killed = self.died = self.waited = self.forced = 0
+        self.mounts = self.refused = self.killed = self.died = self.waited = self.forced = self.pulled = 0
 
     def run(self, deadline):
         """Cycles until the server did its number of damages, or the time is over: its counts."""
@@ -49,11 +55,14 @@ class Siege:
         if self.mount():
             crew = Crew(self.point, self.workers, self.random)
             try:
-                for _ in range(self.random.randrange(1, 4)):
+                for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
                     self.maybe_drop()
+                    self.maybe_beside()
                     if crew.killed > 1 or self.is_done():
                         break
+                if self.random.random() < 0.1:
+                    self.pull()
             finally:
                 self.killed += crew.killed
                 self.died += crew.died
@@ -62,6 +71,15 @@ class Siege:
         self.unmount()
         if self.random.random() < 0.2:
             self.unload()
+
+    def pull(self):
+        """Takes the device away while it is in use, and gives it back."""
+        device = next(name for name in os.listdir(DRIVER) if name.startswith("virtio"))
+        for order in ("unbind", "bind"):
+            status, output = command("sh", "-c", f"echo {device} > {DRIVER}/{order}", patience=SOON)
+            if status:
+                raise Fault(f"{order} of {device}: status {status}: {output}")
+        self.pulled += 1
 
     def mount(self):
         """Whether the mount succeeded: an INIT may be damaged."""
@@ -75,6 +93,14 @@ class Siege:
         if self.random.random() < 0.1:
             with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as file:
                 file.write("3")
+
+    def maybe_beside(self):
+        """Mounts the same a second time and takes it away, sometimes: both share what they mount."""
+        if self.random.random() < 0.1:
+            command("mount", "-t", FS, self.tag, BESIDE, patience=3 * PATIENCE)
+            # Not by umount(8), which asks the server first. The other mount keeps what is mounted.
+            if is_mounted(BESIDE) and libc.umount2(BESIDE.encode(), MNT_DETACH):
+                raise Fault(f"umount2 of {BESIDE}: {os.strerror(ctypes.get_errno())}")
 
     def unmount(self):
         """As an administrator would: politely first."""
@@ -98,5 +124,5 @@ class Siege:
             time.sleep(0.1)
 
     def __str__(self):
-        return (f"{self.mounts} mounts ({self.refused} refused, {self.forced} forced off), "
+        return (f"{self.mounts} mounts ({self.refused} refused, {self.forced} forced off, {self.pulled} pulled), "
                 f"{self.killed} workers killed, {self.died} died, {self.waited} waited for another")

@@ -28,6 +28,8 @@ pub enum Receipt {
     Other,
     /// That a request is done which cannot exist.
     Absurd(u32),
+    /// That so many requests more are done, whichever the ring happens to name.
+    Jump(u16),
 }
 
 /// One answer on its way.
@@ -56,7 +58,12 @@ impl Delivery {
 
     /// Whether somebody is left without an answer for good.
     pub fn blocks(&self) -> bool {
-        self.timing == Timing::Never || matches!(self.receipt, Receipt::Other | Receipt::Absurd(_))
+        self.timing == Timing::Never || self.receipt != Receipt::Right
+    }
+
+    /// Whether it comes at all, and says what another does.
+    pub fn says(&self, other: &Self) -> bool {
+        !self.blocks() && self.bytes == other.bytes && self.claimed == other.claimed
     }
 }
 

@@ -20,8 +20,10 @@ use clap::Parser;
 use hostile::damage::kinds::KINDS;
 use hostile::damage::Plan;
 use hostile::journal::Journal;
+use hostile::request::operation;
 use hostile::server::Settings;
 use hostile::service::Service;
+use rfuse_proto::wire::Opcode;
 
 /// A virtio-fs server that damages its answers.
 #[derive(Parser)]
@@ -42,6 +44,12 @@ struct Arguments {
     /// How long names and attributes may be cached, in milliseconds
     #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
     valid: u64,
+    /// FOPEN_* flags of every opened file, as a number (1: around the page cache)
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    open_flags: u32,
+    /// Operations to answer with ENOSYS
+    #[arg(long, value_delimiter = ',', value_name = "OPERATION", value_parser = operation)]
+    lacks: Vec<Opcode>,
     /// End without a word after so many answers
     #[arg(long, value_name = "ANSWERS")]
     die_after: Option<u64>,
@@ -73,6 +81,8 @@ fn main() -> Result<()> {
 fn service(arguments: &Arguments) -> Result<Service> {
     let settings = Settings {
         valid: Duration::from_millis(arguments.valid),
+        open_flags: arguments.open_flags,
+        lacks: arguments.lacks.clone(),
         ..Settings::default()
     };
     let journal = match &arguments.journal {

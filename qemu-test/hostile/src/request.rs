@@ -94,6 +94,18 @@ pub fn name(bytes: &[u8]) -> Result<&[u8], Errno> {
     }
 }
 
+/// The operation of that name, as options give it.
+///
+/// # Errors
+///
+/// That there is none.
+pub fn operation(name: &str) -> Result<Opcode, String> {
+    let found = Opcode::ALL.iter().find(|opcode| opcode.name() == name);
+    found
+        .copied()
+        .ok_or_else(|| format!("no operation is called {name}"))
+}
+
 /// One of libc's error numbers.
 pub fn errno(number: i32) -> Errno {
     u16::try_from(number)
@@ -128,6 +140,12 @@ mod tests {
         assert_eq!(Request::parse(&message(41, 17), 96).unwrap_err(), long);
         let odd = Request::parse(&message(40, 7), 96).unwrap_err();
         assert_eq!(odd, BadRequest::Opcode(7));
+    }
+
+    #[test]
+    fn operations() {
+        assert_eq!(operation("READ"), Ok(Opcode::Read));
+        assert!(operation("read").is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use rfuse_proto::wire::Opcode;
 
-use crate::damage::{Damager, Plan};
+use crate::damage::{Damage, Damager, Plan};
 use crate::delivery::Delivery;
 use crate::journal::Journal;
 use crate::request::Request;
@@ -18,7 +18,6 @@ pub struct Service {
     journal: Journal,
     /// Whether the client was lied to since its INIT.
     lied: bool,
-    complaints: Complaints,
     answers: u64,
 }
 
@@ -30,7 +29,6 @@ impl Service {
             damager: Damager::new(plan),
             journal,
             lied: false,
-            complaints: Complaints::default(),
             answers: 0,
         }
     }
@@ -47,7 +45,8 @@ impl Service {
         self.damager.restarted();
     }
 
-    /// What to answer to a message; `None` for nothing.
+    /// What to answer to a message; `None` for nothing. A FORGET has no answer, but the transport
+    /// reports that it was taken: its delivery is empty.
     ///
     /// `room` is what the client has room for, in bytes.
     pub fn handle(&mut self, message: &[u8], room: usize) -> Option<Delivery> {
@@ -59,17 +58,18 @@ impl Service {
                 return None;
             }
         };
-        self.judge(request.opcode);
-        let right = self.server.answer(&request)?;
+        let before = self.server.complaints();
+        let right = self.server.answer(&request).unwrap_or_default();
+        self.judge(request.opcode, before);
         if right.len() > room {
             self.journal.note(&format!("no room: {request:?}"));
             self.journal.count("bad-requests", 1);
         }
         self.answers += 1;
         let nodes = self.server.nodes();
-        let (delivery, kind) = self.damager.spoil(&request, nodes, right);
-        if let Some(kind) = kind {
-            self.lied = true;
+        let (delivery, damage) = self.damager.spoil(&request, nodes, right);
+        if let Some(Damage { kind, lie }) = damage {
+            self.lied |= lie;
             self.journal.damage(kind.name);
             let (opcode, header) = (request.opcode, request.header);
             self.journal.note(&format!(
@@ -81,16 +81,17 @@ impl Service {
     }
 
     /// Counts what a client did wrong that had no reason to.
-    fn judge(&mut self, opcode: Opcode) {
-        let (now, before) = (self.server.complaints(), self.complaints);
-        self.complaints = now;
-        if !self.lied {
-            let counts = [
-                ("excess-forgets", now.forgets - before.forgets),
-                ("bad-handles", now.handles - before.handles),
-                ("unreleased", now.unreleased - before.unreleased),
-            ];
-            for (what, number) in counts {
+    fn judge(&mut self, opcode: Opcode, before: Complaints) {
+        let now = self.server.complaints();
+        let counts = [
+            ("excess-forgets", now.forgets - before.forgets),
+            ("bad-handles", now.handles - before.handles),
+            ("unreleased", now.unreleased - before.unreleased),
+            ("unforgotten", now.unforgotten - before.unforgotten),
+        ];
+        for (what, number) in counts {
+            if number > 0 && !self.lied {
+                self.journal.note(&format!("{what} {number}"));
                 self.journal.count(what, number);
             }
         }
@@ -170,7 +171,7 @@ mod tests {
         for (rate, blamed) in [(0.0, true), (100.0, false)] {
             let mut service = service(rate);
             service.handle(&message(Opcode::Statfs, 1), 96);
-            assert_eq!(service.handle(&forget, 0), None);
+            assert_eq!(service.handle(&forget, 0).unwrap().bytes, []);
             service.handle(&message(Opcode::Statfs, 1), 96);
             let counters = service.counters();
             assert_eq!(counters.contains("excess-forgets 1"), blamed, "{counters}");

@@ -4,6 +4,7 @@
 
 pub(crate) mod background;
 mod call;
+pub(crate) mod folios;
 pub(crate) mod forget;
 pub(crate) mod request;
 pub(crate) mod session;

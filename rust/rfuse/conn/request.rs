@@ -2,11 +2,10 @@
 
 //! The request object: one slab object with everything a typical request sends and receives.
 
-use super::Connection;
+use super::{folios::Folios, Connection};
 use core::mem::size_of;
 use kernel::prelude::*;
 use rfuse_kapi::{
-    folio::LockedFolio,
     handoff::Owned,
     pinned_pages::PinnedPages,
     virtqueue::{Buffers, Transfer},
@@ -31,7 +30,7 @@ pub(crate) enum Payload {
     /// Bytes: a directory listing, a link target.
     Bytes(KVec<u8>),
     /// Page-cache folios of adjacent file ranges.
-    Folios(KVec<LockedFolio>),
+    Folios(Folios),
     /// User memory.
     Pinned(PinnedPages),
 }
@@ -43,9 +42,7 @@ impl Payload {
             Self::None => 0,
             Self::Bytes(bytes) => bytes.len(),
             Self::Pinned(pages) => pages.len(),
-            Self::Folios(folios) => folios
-                .iter()
-                .fold(0, |sum, folio| folio.size().saturating_add(sum)),
+            Self::Folios(folios) => folios.size(),
         }
     }
 }

@@ -85,6 +85,7 @@ impl FileOperations for RegularFile {
         drop(handle);
     }
 
+    #[inline(always)]
     fn read_iter(
         file: &File<'_, Self>,
         iocb: &mut Kiocb<'_>,
@@ -95,9 +96,7 @@ impl FileOperations for RegularFile {
         if file.data().is_direct() || iocb.direct() {
             return direct::read(file.data(), iocb, iter);
         }
-        let end = (iocb.pos().max(0) as u64).saturating_add(iter.len() as u64);
-        let watches = inode.super_data().conn.has(InitFlags::AUTO_INVAL_DATA);
-        if (watches || end > inode.size()) && inode.data().attributes_expired() {
+        if inode.data().attributes_expired() && needs_attributes(inode, iocb, iter) {
             if iocb.nowait() {
                 return Err(EAGAIN);
             }
@@ -110,4 +109,10 @@ impl FileOperations for RegularFile {
         file.inode().data().check()?;
         file.data().fsync(datasync)
     }
+}
+
+/// Whether a read needs attributes that hold: to notice that the file has changed, or where it ends.
+fn needs_attributes(inode: &Inode<Fs>, iocb: &Kiocb<'_>, iter: &IovIterDest<'_>) -> bool {
+    let end = (iocb.pos().max(0) as u64).saturating_add(iter.len() as u64);
+    inode.super_data().conn.has(InitFlags::AUTO_INVAL_DATA) || end > inode.size()
 }

@@ -4,6 +4,7 @@
 
 use super::{file::RegularFile, handle::Handle, inode::Node, mount::Fs};
 use crate::conn::{
+    folios::Folios,
     request::{Completion, Payload},
     Connection,
 };
@@ -52,7 +53,7 @@ impl AddressSpaceOperations for Pages {
 struct Run<'a> {
     inode: &'a Inode<Fs>,
     file: FileData<'a, Pages>,
-    folios: KVec<LockedFolio>,
+    folios: Option<Folios>,
     bytes: usize,
     /// Whether a request went out.
     sent: bool,
@@ -63,7 +64,7 @@ impl<'a> Run<'a> {
         Self {
             inode,
             file,
-            folios: KVec::new(),
+            folios: None,
             bytes: 0,
             sent: false,
         }
@@ -77,22 +78,27 @@ impl<'a> Run<'a> {
             .conn
             .max_pages()
             .saturating_mul(PAGE_SIZE);
-        if !self.folios.is_empty() && self.bytes.saturating_add(folio.size()) > limit {
+        if self.folios.is_some() && self.bytes.saturating_add(folio.size()) > limit {
             self.send()?;
         }
         folio.clear_stale();
         self.bytes = self.bytes.saturating_add(folio.size());
-        Ok(self.folios.push(folio, GFP_KERNEL)?)
+        match &mut self.folios {
+            Some(folios) => folios.push(folio),
+            None => {
+                self.folios = Some(Folios::new(folio));
+                Ok(())
+            }
+        }
     }
 
     /// Sends what there is. Its folios are unlocked when the answer has come, or on an error.
     fn send(&mut self) -> Result {
-        let folios = core::mem::replace(&mut self.folios, KVec::new());
         let size = u32::try_from(core::mem::take(&mut self.bytes))?;
-        let Some(first) = folios.first() else {
+        let Some(folios) = self.folios.take() else {
             return Ok(());
         };
-        let start = u64::try_from(first.pos())?;
+        let start = u64::try_from(folios.first().pos())?;
         let handle = self.file.map(Arc::from);
         let operation = op::Read(self.range(start, size));
         let conn = &self.inode.super_data().conn;
@@ -149,30 +155,23 @@ impl Completion for PageRead {
             return;
         };
         let Ok(filled) = result else {
-            return folios.into_iter().for_each(|folio| folio.end_read(false));
+            return folios.into_each().for_each(|folio| folio.end_read(false));
         };
-        let asked = folios
-            .iter()
-            .fold(0_usize, |sum, folio| sum.saturating_add(folio.size()));
-        if filled < asked {
+        if filled < folios.size() {
             let end = self.start.saturating_add(filled as u64);
             Node::end_at(self.inode.data(), &self.inode, end, self.asked_at);
         }
-        let range = folios.first().zip(folios.last());
-        let range = range.map(|(first, last)| (first.index(), last.index()));
+        let (first, last) = (folios.first().index(), folios.last().index());
         let mut left = filled;
-        for folio in folios {
+        for folio in folios.into_each() {
             let bytes = left.min(folio.size());
             folio.zero_segment(bytes, folio.size());
             left = left.saturating_sub(bytes);
             folio.end_read(true);
         }
-        match range {
-            // What was asked for before the cache was dropped may be old.
-            Some((first, last)) if self.inode.data().dropped_since(self.asked_at) => {
-                self.inode.mapping().invalidate_unlocked_range(first, last);
-            }
-            _ => {}
+        // What was asked for before the cache was dropped may be old.
+        if self.inode.data().dropped_since(self.asked_at) {
+            self.inode.mapping().invalidate_unlocked_range(first, last);
         }
     }
 }

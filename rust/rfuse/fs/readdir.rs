@@ -173,7 +173,8 @@ impl Stream {
     /// Passes entries on. Goes on with the next answer only if this one had none to pass on.
     fn pass_on(&mut self, ctx: &mut DirContext<'_>) -> ControlFlow<Result> {
         let (bytes, mut place) = (self.filled(), self.place);
-        let before = (place.next > 0).then_some(place.position);
+        // Also across answers: an entry at the very position that was asked for leads nowhere.
+        let before = (place.next > 0 || place.position > 0).then_some(place.position);
         let told = match self.plus {
             true => emit_all(
                 DirentsPlus::resume(bytes, place.next, before),

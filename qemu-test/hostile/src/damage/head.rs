@@ -70,6 +70,15 @@ pub fn both_more(draft: &mut Draft, dice: &mut Dice) -> bool {
     draft.put(offset_of!(OutHeader, len), &claimed)
 }
 
+/// Head and transport agree on a length of which only a part was written.
+pub fn unwritten(draft: &mut Draft, dice: &mut Dice) -> bool {
+    let room = draft.room.min(draft.delivery.bytes.len() + 10_000) as u32;
+    let written = HEAD + dice.random_range(0..=draft.body_len());
+    draft.delivery.bytes.truncate(written);
+    draft.delivery.claimed = room;
+    draft.put(offset_of!(OutHeader, len), &room)
+}
+
 /// The transport says that less was written than was.
 pub fn used_less(draft: &mut Draft, dice: &mut Dice) -> bool {
     let len = draft.delivery.claimed;

@@ -10,11 +10,13 @@ use super::{attr, body, dir, head, init, way};
 /// Which answers a damage is for; the damage itself may still find nothing to spoil.
 #[derive(Clone, Copy, Debug)]
 pub enum To {
-    /// All.
+    /// All that are answers, that is, not the receipt for a FORGET.
     Any,
     /// Those to these operations.
     Only(&'static [Opcode]),
-    /// All but INIT's: what breaks the queue is of no use before there is a mount.
+    /// All, and receipts.
+    All,
+    /// All and receipts, but for INIT: what breaks the queue is of no use before there is a mount.
     Mounted,
 }
 
@@ -37,7 +39,8 @@ impl Kind {
     /// Whether it may be done to an answer to this operation.
     pub fn fits(&self, opcode: Opcode) -> bool {
         match self.to {
-            To::Any => true,
+            To::Any => !matches!(opcode, Opcode::Forget | Opcode::BatchForget),
+            To::All => true,
             To::Only(these) => these.contains(&opcode),
             To::Mounted => opcode != Opcode::Init,
         }
@@ -74,8 +77,9 @@ kinds! {
     "short" 50 To::Any => head::short: "ends early, and says so";
     "long" 50 To::Any => head::long: "has more than it should, and says so";
     "head-len" 50 To::Any => head::head_len: "the head gives another length than the transport";
-    "used-more" 50 To::Any => head::used_more: "the transport claims more than there is room for";
+    "used-more" 50 To::All => head::used_more: "the transport claims more than there is room for";
     "both-more" 25 To::Any => head::both_more: "head and transport claim more than there is room for";
+    "unwritten" 30 To::Any => head::unwritten: "head and transport claim what was not written";
     "used-less" 50 To::Any => head::used_less: "the transport claims less than was written";
     "unique" 50 To::Any => head::unique: "answers another request, by its head";
     "error-odd" 50 To::Any => head::error_odd: "an error number that is none";
@@ -125,13 +129,14 @@ kinds! {
     "init-flags" 300 INIT => init::flags: "no flag, all flags, or any";
     "init-old" 150 INIT => init::old: "a reply of an older version's length";
 
-    "late" 50 To::Any => way::late: "up to 0.1 s late";
-    "very-late" 5 To::Any => way::very_late: "1.5 to 5 s late, when nobody waits any more";
-    "swapped" 50 To::Any => way::swapped: "after the next answer";
-    "never" 5 To::Any => way::never: "never";
+    "late" 50 To::All => way::late: "up to 0.1 s late";
+    "very-late" 5 To::All => way::very_late: "1.5 to 5 s late, when nobody waits any more";
+    "swapped" 50 To::All => way::swapped: "after the next answer";
+    "never" 5 To::All => way::never: "never";
     "twice" 2 To::Mounted => way::twice: "reported twice, which breaks a queue";
     "id-other" 2 To::Mounted => way::id_other: "another request is reported to be done";
     "id-absurd" 2 To::Mounted => way::id_absurd: "a request is reported to be done which cannot exist";
+    "used-jump" 2 To::Mounted => way::jump: "more requests are reported to be done than are";
 }
 
 /// The kind of that name.

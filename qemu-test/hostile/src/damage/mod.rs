@@ -24,7 +24,7 @@ use rfuse_proto::wire::Opcode;
 use self::draft::{Dice, Draft};
 use self::kinds::{Kind, KINDS};
 use crate::delivery::Delivery;
-use crate::request::Request;
+use crate::request::{operation, Request};
 
 /// How often another damage is tried when the first finds nothing to spoil.
 const TRIES: usize = 8;
@@ -62,11 +62,13 @@ fn known(name: &str) -> Result<String, String> {
     }
 }
 
-fn operation(name: &str) -> Result<Opcode, String> {
-    let found = Opcode::ALL.iter().find(|opcode| opcode.name() == name);
-    found
-        .copied()
-        .ok_or_else(|| format!("no operation is called {name}"))
+/// What was done to an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Damage {
+    /// The kind.
+    pub kind: &'static Kind,
+    /// Whether the answer now is wrong, or missing; a late one is neither.
+    pub lie: bool,
 }
 
 /// Does damage by a plan.
@@ -109,7 +111,7 @@ impl Damager {
         self.damaged >= self.plan.answers
     }
 
-    /// The answer to deliver, and which kind of damage it has.
+    /// The answer to deliver, and the damage it has.
     ///
     /// `nodes` is the number of the server's nodes.
     pub fn spoil(
@@ -117,7 +119,7 @@ impl Damager {
         request: &Request<'_>,
         nodes: u64,
         right: Vec<u8>,
-    ) -> (Delivery, Option<&'static Kind>) {
+    ) -> (Delivery, Option<Damage>) {
         let mut dice = Dice::seed_from_u64(self.plan.seed);
         dice.set_stream(self.answers);
         self.answers += 1;
@@ -130,7 +132,8 @@ impl Damager {
             if let Some((kind, spoiled)) = self.attempt(&draft, &mut dice) {
                 self.damaged += 1;
                 self.blocked += usize::from(spoiled.blocks());
-                return (spoiled, Some(kind));
+                let lie = !spoiled.says(&draft.delivery);
+                return (spoiled, Some(Damage { kind, lie }));
             }
         }
         (draft.delivery, None)

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use rfuse_proto::wire::{
-    AccessIn, GetxattrIn, InHeader, InitIn, Opcode, OpenIn, ReadIn, KERNEL_VERSION,
+    AccessIn, ForgetIn, GetxattrIn, InHeader, InitIn, Opcode, OpenIn, ReadIn, KERNEL_VERSION,
 };
 use zerocopy::{Immutable, IntoBytes};
 
@@ -119,8 +119,8 @@ fn spoiled(plan: Plan, rounds: usize) -> Vec<(Delivery, Option<&'static str>)> {
     for _ in 0..rounds {
         for sample in &samples {
             let right = sample.right.clone();
-            let (delivery, kind) = damager.spoil(&sample.request(), 3000, right);
-            all.push((delivery, kind.map(|kind| kind.name)));
+            let (delivery, damage) = damager.spoil(&sample.request(), 3000, right);
+            all.push((delivery, damage.map(|damage| damage.kind.name)));
         }
     }
     all
@@ -190,6 +190,31 @@ fn all_kinds_are_chosen_by_chance_alone() {
         .collect();
     let all: BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();
     assert_eq!(chosen, all);
+}
+
+/// There is nothing in a receipt to spoil but how it travels.
+#[test]
+fn receipts_of_forgets_have_no_bytes() {
+    let forget = ForgetIn { nlookup: 1 };
+    let mut server = Server::default();
+    let header = InHeader {
+        len: 48,
+        opcode: Opcode::Forget.raw(),
+        nodeid: 2,
+        ..InHeader::default()
+    };
+    let message = [header.as_bytes(), forget.as_bytes()].concat();
+    let request = Request::parse(&message, 0).unwrap();
+    assert_eq!(server.answer(&request), None);
+    let mut damager = Damager::new(plan(13, &[]));
+    let chosen: BTreeSet<_> = (0..2000)
+        .filter_map(|_| {
+            let (delivery, damage) = damager.spoil(&request, 3000, Vec::new());
+            assert_eq!(delivery.bytes, []);
+            damage.map(|damage| damage.kind.name)
+        })
+        .collect();
+    assert!(chosen.contains("never") && chosen.contains("used-more") && !chosen.contains("cut"));
 }
 
 #[test]
@@ -287,5 +312,21 @@ fn what_travels_oddly_says_the_truth() {
             let odd = delivery.timing != Timing::Now || delivery.receipt != Receipt::Right;
             assert_eq!(odd, kind.is_some());
         }
+    }
+}
+
+#[test]
+fn a_late_answer_is_no_lie() {
+    for (name, wanted) in [
+        ("late", false),
+        ("swapped", false),
+        ("never", true),
+        ("twice", true),
+        ("cut", true),
+    ] {
+        let sample = &samples()[4];
+        let mut damager = Damager::new(plan(14, &[name]));
+        let (_, damage) = damager.spoil(&sample.request(), 3000, sample.right.clone());
+        assert_eq!(damage.unwrap().lie, wanted, "{name}");
     }
 }

@@ -58,3 +58,19 @@ pub fn id_absurd(draft: &mut Draft, dice: &mut Dice) -> bool {
     draft.delivery.receipt = Receipt::Absurd(pick(dice, &ids).copied().unwrap_or(u32::MAX));
     true
 }
+
+/// More requests are reported to be done than are, by an index that jumps.
+pub fn jump(draft: &mut Draft, dice: &mut Dice) -> bool {
+    let steps = [
+        2,
+        3,
+        1023,
+        1024,
+        1025,
+        32_768,
+        u16::MAX,
+        dice.random_range(2..1024),
+    ];
+    draft.delivery.receipt = Receipt::Jump(pick(dice, &steps).copied().unwrap_or(2));
+    true
+}

@@ -29,7 +29,7 @@ use crate::tree::{Dir, Kind, Node, Tree};
 pub type Body = Result<Vec<u8>, Errno>;
 
 /// How the server serves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How long names and attributes may be cached.
     pub valid: Duration,
@@ -37,6 +37,8 @@ pub struct Settings {
     pub flags: InitFlags,
     /// `FOPEN_*` of every opened file.
     pub open_flags: u32,
+    /// Operations that are answered with ENOSYS.
+    pub lacks: Vec<Opcode>,
 }
 
 impl Default for Settings {
@@ -54,6 +56,7 @@ impl Default for Settings {
                 | InitFlags::MAX_PAGES
                 | InitFlags::INIT_EXT,
             open_flags: 0,
+            lacks: Vec::new(),
         }
     }
 }
@@ -67,6 +70,8 @@ pub struct Complaints {
     pub handles: u64,
     /// Handles still open at DESTROY.
     pub unreleased: u64,
+    /// Lookups not taken back between INIT and the INIT after DESTROY.
+    pub unforgotten: u64,
 }
 
 /// The tree, and what the client has of it.
@@ -77,6 +82,7 @@ pub struct Server {
     lookups: HashMap<u64, u64>,
     handles: HashMap<u64, u64>,
     last_handle: u64,
+    destroyed: bool,
     complaints: Complaints,
 }
 
@@ -113,6 +119,7 @@ impl Server {
 
     fn body(&mut self, request: &Request<'_>) -> Body {
         match request.opcode {
+            lacking if self.settings.lacks.contains(&lacking) => Err(Errno::ENOSYS),
             Opcode::Init => self.init(request),
             Opcode::Destroy => self.destroy(),
             Opcode::Lookup => self.lookup(request),
@@ -154,9 +161,11 @@ impl Server {
         self.last_handle
     }
 
-    /// Notes when a handle is not one of the node's.
+    /// Notes when a handle is not one of the node's. Nodes need none where opening is lacking.
     fn check_handle(&mut self, nodeid: u64, fh: u64) {
-        if self.handles.get(&fh) != Some(&nodeid) {
+        let opens = [Opcode::Open, Opcode::Opendir];
+        let needless = fh == 0 && opens.iter().any(|open| self.settings.lacks.contains(open));
+        if !needless && self.handles.get(&fh) != Some(&nodeid) {
             self.complaints.handles += 1;
         }
     }

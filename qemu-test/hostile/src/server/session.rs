@@ -18,8 +18,7 @@ impl Server {
         if offer.major != KERNEL_VERSION {
             return Err(Errno::EIO);
         }
-        self.lookups.clear();
-        self.handles.clear();
+        self.settle();
         let flags = InitFlags::from_wire(offer.flags, offer.flags2) & self.settings.flags;
         let (flags, flags2) = flags.to_wire();
         Ok(bytes(&InitOut {
@@ -37,8 +36,19 @@ impl Server {
 
     pub(super) fn destroy(&mut self) -> Body {
         self.complaints.unreleased += self.handles.len() as u64;
+        self.handles.clear();
+        self.destroyed = true;
+        Ok(Vec::new())
+    }
+
+    /// Ends what was before. Forgets travel on a queue of their own and may come behind DESTROY, but
+    /// not behind the next INIT.
+    fn settle(&mut self) {
+        if self.destroyed {
+            self.complaints.unforgotten += self.lookups.values().sum::<u64>();
+        }
+        self.destroyed = false;
         self.lookups.clear();
         self.handles.clear();
-        Ok(Vec::new())
     }
 }

@@ -9,7 +9,7 @@ use rfuse_proto::dirent::{Dirents, DirentsPlus};
 use rfuse_proto::init::{Negotiated, Offer};
 use rfuse_proto::op::{self, Caller, Operation, Range, Target};
 use rfuse_proto::reply;
-use rfuse_proto::wire::{ForgetOne, OutHeader, ROOT_ID};
+use rfuse_proto::wire::{ForgetOne, InitIn, OutHeader, KERNEL_VERSION, ROOT_ID};
 use zerocopy::FromBytes;
 
 use super::*;
@@ -192,6 +192,43 @@ fn handles_are_watched() {
     assert_eq!(server.complaints().handles, 1);
     ask(&mut server, &op::Destroy, 0).unwrap();
     assert_eq!(server.complaints().unreleased, 1);
+}
+
+#[test]
+fn what_is_lacking_needs_no_handle() {
+    let settings = Settings {
+        lacks: vec![Opcode::Open, Opcode::Statx],
+        ..Settings::default()
+    };
+    let mut server = Server::new(settings);
+    let nodeid = server.tree.len();
+    let statx = op::Statx { nodeid, fh: None };
+    assert_eq!(ask(&mut server, &statx, 0).err(), Some(libc::ENOSYS));
+    let read = op::Read(range(nodeid, 0, 0, 4096));
+    assert_eq!(ask(&mut server, &read, 4096).unwrap().0, 10);
+    assert_eq!(server.complaints(), Complaints::default());
+}
+
+#[test]
+fn lookups_are_due_before_the_next_init() {
+    let mut server = Server::default();
+    let init = op::Init {
+        offer: InitIn {
+            major: KERNEL_VERSION,
+            ..InitIn::default()
+        },
+    };
+    let nodeid = path(&mut server, &["hard"]);
+    path(&mut server, &["hard"]);
+    ask(&mut server, &op::Destroy, 0).unwrap();
+    forget(&mut server, &[ForgetOne { nodeid, nlookup: 1 }]);
+    assert_eq!(server.complaints().unforgotten, 0);
+    ask(&mut server, &init, 64).unwrap();
+    assert_eq!(server.complaints().unforgotten, 1);
+    // Without DESTROY the device was reset, and nothing is due.
+    path(&mut server, &["hard"]);
+    ask(&mut server, &init, 64).unwrap();
+    assert_eq!(server.complaints().unforgotten, 1);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use vmm_sys_util::timerfd::TimerFd;
 
 use super::held::{Held, Shelf};
 use super::lock;
-use super::parcel::{report, Address, Memory, Parcel};
+use super::parcel::{jump, report, Address, Memory, Parcel};
 
 type Vring = VringMutex<Memory>;
 
@@ -41,6 +41,9 @@ pub struct Backend {
     timer_fd: RawFd,
     /// How often the device was started: an answer to an earlier start must not be written.
     epoch: AtomicU64,
+    /// Queues (as bits) in which a request may have been reported that was not answered: the client
+    /// then has its buffers back, and nothing must be written any more until the device starts anew.
+    dead: AtomicU64,
     sent: AtomicU64,
 }
 
@@ -62,6 +65,7 @@ impl Backend {
             timer_fd: timer.as_raw_fd(),
             timer: Mutex::new(timer),
             epoch: AtomicU64::new(0),
+            dead: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         })
     }
@@ -88,7 +92,8 @@ impl Backend {
             }
             let mut state = vring.get_mut();
             // A queue that was stopped may not be written to.
-            if !state.get_queue().ready() || !state.enable_notification()? {
+            let stopped = !state.get_queue().ready() || self.is_dead(number);
+            if stopped || !state.enable_notification()? {
                 return Ok(());
             }
         }
@@ -97,7 +102,7 @@ impl Backend {
     /// The next request of a queue.
     fn next(&self, number: usize, vring: &Vring) -> Result<Option<(Vec<u8>, Address)>> {
         let mut state = vring.get_mut();
-        if !state.get_queue().ready() {
+        if !state.get_queue().ready() || self.is_dead(number) {
             return Ok(None);
         }
         let epoch = self.epoch.load(Ordering::SeqCst);
@@ -153,22 +158,45 @@ impl Backend {
                 address.write(&self.memory.memory(), &delivery.bytes)?;
                 add_used(state, head, claimed)
             }
-            Receipt::Absurd(id) => report(state, &self.memory, id, claimed),
-            Receipt::Other => {
-                let victim = lock(&self.shelf).victim(queue);
-                let id = victim.map_or(head.wrapping_add(1), |victim| victim.head);
-                report(state, &self.memory, u32::from(id), claimed)
+            Receipt::Absurd(id) => {
+                self.bury(queue);
+                report(state, &self.memory, id, claimed)
             }
+            Receipt::Jump(steps) => {
+                self.bury(queue);
+                jump(state, &self.memory, steps)
+            }
+            Receipt::Other => match lock(&self.shelf).victim(&address) {
+                Some(victim) => report(state, &self.memory, u32::from(victim.head), claimed),
+                None => {
+                    self.bury(queue);
+                    report(
+                        state,
+                        &self.memory,
+                        u32::from(head.wrapping_add(1)),
+                        claimed,
+                    )
+                }
+            },
         })?;
         match delivery.receipt {
             Receipt::Right => {}
             Receipt::Again(time) => {
                 self.keep(Some(Instant::now() + time), Held::Echo(address, claimed));
             }
-            Receipt::Other | Receipt::Absurd(_) => self.keep(None, Held::Never(address)),
+            _ => self.keep(None, Held::Never(address)),
         }
         self.count();
         Ok(())
+    }
+
+    /// Nothing more is written into that queue.
+    fn bury(&self, queue: usize) {
+        self.dead.fetch_or(1 << queue, Ordering::SeqCst);
+    }
+
+    fn is_dead(&self, queue: usize) -> bool {
+        self.dead.load(Ordering::SeqCst) & (1 << queue) != 0
     }
 
     /// Does something to the queue of an address and then tells the guest, if the device was not
@@ -183,7 +211,8 @@ impl Backend {
             return Ok(());
         };
         let mut state = vring.get_mut();
-        if !state.get_queue().ready() || self.epoch.load(Ordering::SeqCst) != address.epoch {
+        let now = self.epoch.load(Ordering::SeqCst);
+        if !state.get_queue().ready() || now != address.epoch || self.is_dead(address.queue) {
             return Ok(());
         }
         if act(&mut state)? {
@@ -262,6 +291,7 @@ impl VhostUserBackend for Backend {
     /// The guest's driver starts the device.
     fn acked_features(&self, _features: u64) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.dead.store(0, Ordering::SeqCst);
         lock(&self.shelf).clear();
         lock(&self.service).restarted();
     }

@@ -44,12 +44,13 @@ impl Shelf {
         self.take(|_, held| matches!(held, Held::Late(_, true)))
     }
 
-    /// Takes the address of a request in that queue that waits for its answer; that is not to be
-    /// written any more, as its buffers are the client's again once it is reported.
-    pub fn victim(&mut self, queue: usize) -> Option<Address> {
+    /// Takes the address of another request of the same queue that waits for its answer; that is not
+    /// to be written any more, as its buffers are the client's again once it is reported.
+    pub fn victim(&mut self, than: &Address) -> Option<Address> {
+        let beside = |other: &Address| (other.queue, other.epoch) == (than.queue, than.epoch);
         let waits = |held: &Held| match held {
-            Held::Late(parcel, _) => parcel.address.queue == queue,
-            Held::Never(address) => address.queue == queue,
+            Held::Late(parcel, _) => beside(&parcel.address),
+            Held::Never(address) => beside(address),
             Held::Echo(..) => false,
         };
         let found = self.items.iter().position(|(_, held)| waits(held))?;

@@ -109,17 +109,26 @@ pub fn report(
     id: u32,
     claimed: u32,
 ) -> Result<bool> {
-    let memory = memory.memory();
-    let queue = vring.get_queue_mut();
-    let (used, next) = (queue.used_ring(), queue.next_used());
-    let slot = 4 + 8 * u64::from(next % queue.size());
+    let queue = vring.get_queue();
+    let slot = 4 + 8 * u64::from(queue.next_used() % queue.size());
     let element = [id.to_le_bytes(), claimed.to_le_bytes()].concat();
-    memory.write_slice(&element, GuestAddress(used + slot))?;
-    queue.set_next_used(next.wrapping_add(1));
-    memory.store(
-        next.wrapping_add(1).to_le(),
-        GuestAddress(used + 2),
-        Ordering::Release,
-    )?;
+    let place = GuestAddress(queue.used_ring() + slot);
+    memory.memory().write_slice(&element, place)?;
+    jump(vring, memory, 1)
+}
+
+/// Reports so many requests, by what the ring happens to say of them. The guest is told in any case.
+///
+/// # Errors
+///
+/// A ring outside of memory.
+pub fn jump(vring: &mut VringState<Memory>, memory: &Memory, steps: u16) -> Result<bool> {
+    let queue = vring.get_queue_mut();
+    let next = queue.next_used().wrapping_add(steps);
+    queue.set_next_used(next);
+    let place = GuestAddress(queue.used_ring() + 2);
+    memory
+        .memory()
+        .store(next.to_le(), place, Ordering::Release)?;
     Ok(true)
 }
