@@ -19,6 +19,11 @@ class Ratio:
         """The distance of the quartiles in parts of the median."""
         return (self.high - self.low) / self.median if self.median else math.inf
 
+    @property
+    def is_stated(self):
+        """Whether there are a median and a spread."""
+        return math.isfinite(self.median) and math.isfinite(self.high)
+
     def verdict(self, goal, limit, higher=False):
         """What can be said about a goal that is a maximum (`higher`: a minimum): met, MISSED, 'even'
         when the goal lies between the median and a quartile, 'noisy' when the spread is beyond

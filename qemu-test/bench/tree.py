@@ -8,15 +8,21 @@ import subprocess
 
 from .places import TREE
 
-# Counts and sizes of these three are known to in_guest/ops.c too.
+# Counts and sizes (bytes, MiB) of these three are known to in_guest/ops.c too.
 SMALL = 4096
-DATA = 16 << 20
+DATA = 16
 ENTRIES = 10000
-# What fio reads.
-LARGE = 256 << 20
+# What fio reads: one large file, or a part for each of several jobs.
+LARGE, PART, PARTS = 256, 64, 4
 REPO_FOLDERS, REPO_FILES = 200, 4000
 STAMP = TREE.with_name("tree-stamp")
-VERSION = "2"
+VERSION = "3"
+
+
+def _random(name, source, mib):
+    with open(TREE / name, "wb") as file:
+        for _ in range(mib):
+            file.write(source.randbytes(1 << 20))
 
 
 def _repository():
@@ -43,10 +49,8 @@ def make():
     TREE.mkdir(parents=True)
     source = random.Random(7)
     (TREE / "small").write_bytes(source.randbytes(SMALL))
-    (TREE / "data").write_bytes(source.randbytes(DATA))
-    with open(TREE / "large", "wb") as large:
-        for _ in range(LARGE >> 20):
-            large.write(source.randbytes(1 << 20))
+    for name, mib in (("data", DATA), ("large", LARGE), *((f"part{number}", PART) for number in range(PARTS))):
+        _random(name, source, mib)
     (TREE / "entries").mkdir()
     for number in range(ENTRIES):
         (TREE / "entries" / f"file{number:05}").touch()

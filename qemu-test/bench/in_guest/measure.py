@@ -95,7 +95,7 @@ class Fio:
         """See Ops.run."""
         if self.cold:
             drop_caches()
-        out = run(["fio", "--name=job", f"--filename={directory}/large", *self.words,
+        out = run(["fio", "--name=job", *(word.replace("{directory}", directory) for word in self.words),
                    f"--exec_prerun={SNAPSHOT}", f"--exec_postrun={SNAPSHOT}"])
         # A line about the hooks may stand before the JSON.
         reads = json.loads(out[out.index("\n{") if not out.startswith("{") else 0:])["jobs"][0]["read"]

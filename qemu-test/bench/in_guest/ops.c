@@ -101,6 +101,13 @@ static void map_cold(void)
 	map_data();
 }
 
+static void map_random(void)
+{
+	map_cold();
+	if (madvise(map, DATA_MIB * MIB, MADV_RANDOM))
+		die("madvise");
+}
+
 static void map_hot(void)
 {
 	open_hot();
@@ -240,6 +247,12 @@ static void touch_one(int i)
 
 	sink = map[(size_t)i * PAGE];
 	(void)sink;
+}
+
+/* Every page once, in an order that no readahead guesses. */
+static void touch_random_one(int i)
+{
+	touch_one(i * 1667 % DATA_PAGES);
 }
 
 static void readdir_one(int i)
@@ -384,6 +397,7 @@ const struct op ops[] = {
 	{ "cached-4k-random", "buffered cached random read 4 KiB", 1, 100, REPEAT(4000), random_one, ON(open_hot) },
 	{ "cached-1m", "buffered cached read 1 MiB", 1, 1, REPEAT(4 * DATA_MIB), mib_one, ON(open_hot) },
 	{ "mmap-cold", "mmap, cold, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_cold, unmap },
+	{ "mmap-random", "mmap, cold random, a page", 1, 0, REPEAT(400), touch_random_one, map_random, unmap },
 	{ "mmap-hot", "mmap, cached, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_hot, unmap },
 	{ "readdir", "readdir of 10,000, an entry", 1, 0, ONCE(ENTRIES), readdir_one, drop_dentries },
 	{ "readdir-stat", "readdir and stat, an entry", 1, 0, ONCE(ENTRIES), readdir_stat_one, drop_dentries },
