@@ -49,6 +49,9 @@ impl AddressSpaceOperations for Pages {
     }
 }
 
+/// A request, where its answer goes, and what becomes of it.
+type Prepared = (op::Read, Payload, KBox<dyn Completion>);
+
 /// Adjacent folios on their way into one request.
 struct Run<'a> {
     inode: &'a Inode<Fs>,
@@ -117,7 +120,7 @@ impl<'a> Run<'a> {
     }
 
     /// What there is, as a request and what becomes of it.
-    fn take(&mut self) -> Result<Option<(op::Read, Payload, KBox<dyn Completion>)>> {
+    fn take(&mut self) -> Result<Option<Prepared>> {
         let size = u32::try_from(core::mem::take(&mut self.bytes))?;
         let Some(folios) = self.folios.take() else {
             return Ok(None);
