@@ -39,8 +39,8 @@ def debug():
     return Kernel(
         "debug", paths.BUILD / "kernel-debug" / "image" / "vmlinuz", paths.BUILD / "initrd-debug",
         paths.BUILD / "module-debug" / "rfuse.ko", "make module-debug", paths.BUILD / "rig-modules-debug",
-        # One report must not silence the next.
-        options="kasan_multi_shot", patience=4, lanes=min(2, os.cpu_count() or 1))
+        # One report must not silence the next; the tests of the kernel itself only cost time at boot.
+        options="kasan_multi_shot kunit.autorun=0", patience=4, lanes=min(2, os.cpu_count() or 1))
 
 
 KINDS = {"stock": stock, "debug": debug}

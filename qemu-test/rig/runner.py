@@ -14,7 +14,7 @@ from .hosttests import HostTests
 from .ktap import Ktap
 from .machine import Machine
 
-BOOT_SECONDS = 60
+BOOT_SECONDS = 90
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
 GRACE_SECONDS = 40
 CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Blocked State")
