@@ -15,6 +15,8 @@ def ratios(path):
 def compare(now, before):
     """Lines that tell how two {name: Ratio} compare."""
     both = [name for name in now if name in before and now[name].is_stated and before[name].is_stated]
+    if not both:
+        return []
     apart = [name for name in both if not now[name].agrees(before[name])]
     lines = [f"{len(both) - len(apart)} of {len(both)} ratios agree with the run before within their spreads"]
     return lines + [f"  {name}: {short(now[name].median)}, before {short(before[name].median)}"

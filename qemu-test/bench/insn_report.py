@@ -2,7 +2,7 @@
 """Instructions: table, CSV, plot."""
 
 from . import insn, plot
-from .table import aligned, pair, write_csv
+from .table import aligned, pair, write_csv, write_markdown
 
 
 def _row(result):
@@ -13,10 +13,13 @@ def _row(result):
     return words + [pair(*(result.event(side, event) for side in insn.SIDES)) for event in insn.EVENTS]
 
 
+def _table(results):
+    return [["operation", "C", "rfuse", "ratio", "spread", "goal", "", *insn.EVENTS], *map(_row, results)]
+
+
 def table(results):
     """For the terminal."""
-    return aligned([["operation", "C", "rfuse", "ratio", "spread", "goal", "", *insn.EVENTS],
-                    *map(_row, results)])
+    return aligned(_table(results))
 
 
 def _summary(result):
@@ -33,15 +36,16 @@ def _rounds(result):
             yield [result.operation.name, side, number, cost, *events]
 
 
-def write(results, machine):
-    """Writes the files; the summary's path."""
+def write(name, results, machine):
+    """Writes the files of that name; the summary's path."""
     events = [f"{event} {side}" for event in insn.EVENTS for side in insn.SIDES]
-    write_csv("insn-rounds", machine, ["name", "client", "round", "instructions", *insn.EVENTS],
+    write_csv(f"{name}-rounds", machine, ["name", "client", "round", "instructions", *insn.EVENTS],
               [row for result in results for row in _rounds(result)])
+    write_markdown(name, machine, _table(results))
     clients = [result for result in results if result.operation.goal]
-    plot.bars("insn", "Guest instructions of one operation: rfuse / C (less is better)", machine,
+    plot.bars(name, "Guest instructions of one operation: rfuse / C (less is better)", machine,
               [plot.Panel("rfuse / C", [plot.Bar(result.operation.about, result.ratio(), result.operation.goal,
                                                  result.ratio().verdict(result.operation.goal, insn.NOISY))
                                         for result in clients])])
-    return write_csv("insn", machine, ["name", "c", "rfuse", "ratio", "low", "high", "goal", *events],
+    return write_csv(name, machine, ["name", "c", "rfuse", "ratio", "low", "high", "goal", *events],
                      [_summary(result) for result in results])

@@ -14,6 +14,14 @@ def aligned(rows):
                   for column, (word, width) in enumerate(zip(row, widths))).rstrip() for row in rows)
 
 
+def write_markdown(name, machine, rows):
+    """build/bench/NAME.md: the table for a document."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, "|---" + "|---:" * (len(rows[0]) - 1) + "|")
+    text = "\n".join([*lines, "", *(f"* {line}" for line in machine)])
+    (places.OUT / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+
+
 def short(number):
     """A number with three digits that count."""
     if number != number:

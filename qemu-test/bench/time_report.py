@@ -3,7 +3,7 @@
 
 from . import plot, timing
 from .stats import median
-from .table import aligned, pair, short, write_csv
+from .table import aligned, pair, short, write_csv, write_markdown
 
 SIDES = timing.SIDES
 HEAD = ["job", "", "C", "rfuse", "speed", "spread", "", "cpu C", "cpu rfuse", "cpu", "spread", "",
@@ -27,9 +27,13 @@ def _row(result, ping):
             *(["", ""] if result.job.mib else multiples)]
 
 
+def _table(results, ping):
+    return [HEAD, *(_row(result, ping) for result in results)]
+
+
 def table(results, ping):
     """For the terminal: times."""
-    return aligned([HEAD, *(_row(result, ping) for result in results)])
+    return aligned(_table(results, ping))
 
 
 def _count(result, side, counter):
@@ -66,12 +70,13 @@ def _panels(results):
             plot.Panel("processor time: rfuse / C (less is better)", cost)]
 
 
-def write(results, machine):
-    """Writes the files; the summary's path."""
-    write_csv("time-rounds", machine, ["name", "client", "round", "wall ns", "busy ns"],
+def write(name, results, ping, machine):
+    """Writes the files of that name; the summary's path."""
+    write_markdown(name, machine, _table(results, ping))
+    write_csv(f"{name}-rounds", machine, ["name", "client", "round", "wall ns", "busy ns"],
               [row for result in results for row in _rounds(result)])
-    plot.bars("time", "rfuse beside the kernel's C client", machine, _panels(results))
+    plot.bars(name, "rfuse beside the kernel's C client", machine, _panels(results))
     counts = [f"{counter} {side}" for counter in timing.COUNTERS for side in SIDES]
     head = ["name", "c ns", "rfuse ns", "ratio", "low", "high", "c busy ns", "rfuse busy ns",
             "busy ratio", "busy low", "busy high", *counts]
-    return write_csv("time", machine, head, [_summary(result) for result in results])
+    return write_csv(name, machine, head, [_summary(result) for result in results])
