@@ -133,6 +133,11 @@ impl<D: Driver> Device<D> {
         self.queues.iter().map(|queue| queue.in_flight()).sum()
     }
 
+    /// Whether a queue is broken, which only [`Self::reset`] and [`Self::restart`] mend.
+    pub fn is_broken(&self) -> bool {
+        self.queues.iter().any(|queue| queue.is_broken())
+    }
+
     /// Resets the device and takes back every request. The queues refuse new ones until
     /// [`Self::restart`]. May sleep.
     pub fn reset(&self) -> Chain<D::Transfer> {

@@ -418,6 +418,14 @@ impl<T: Transfer> Queue<T> {
         ring.in_ring + ring.in_parked
     }
 
+    /// Whether the device said what cannot be: then the ring neither takes nor gives any more.
+    pub fn is_broken(&self) -> bool {
+        let ring = self.ring.lock();
+        // SAFETY: A virtqueue is live while it stands in the ring.
+        let broken = |vq: &Virtqueue| unsafe { bindings::virtqueue_is_broken(vq.0.as_ptr()) };
+        ring.vq.as_ref().is_some_and(broken)
+    }
+
     /// The number of descriptors of the ring; 0 while closed.
     pub fn size(&self) -> usize {
         self.ring.lock().table.len()

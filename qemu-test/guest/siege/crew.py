@@ -2,6 +2,7 @@
 """Processes that may block at any time, and must die of SIGKILL whenever they do."""
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -27,8 +28,8 @@ class Undead(Fault):
     """A process that does not die of SIGKILL."""
 
 
-def stacks(group):
-    """Kernel stacks of the processes of a group."""
+def stacks(group, symbol=""):
+    """Kernel stacks of the processes of a group, of those alone that have the symbol in theirs."""
     text = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -36,10 +37,24 @@ def stacks(group):
                 fields = stat.read().rsplit(")", 1)[1].split()
             if int(fields[2]) == group and fields[0] not in "ZX":
                 with open(f"/proc/{entry}/stack", encoding="utf-8") as stack:
-                    text.append(f"process {entry} state {fields[0]}:\n{stack.read()}")
+                    trace = stack.read()
+                if symbol in trace:
+                    text.append(f"process {entry} state {fields[0]}:\n{trace}")
         except (OSError, IndexError):
             continue
     return "\n".join(text)
+
+
+def waits(group):
+    """The processes of a group that wait somewhere in rfuse, each with how often it has slept so far."""
+    waiting = {}
+    for pid in map(int, re.findall(r"^process (\d+) ", stacks(group, "[rfuse]"), re.MULTILINE)):
+        try:
+            with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as status:
+                waiting[pid] = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status.read(), re.MULTILINE)[1]
+        except (OSError, TypeError):
+            continue
+    return waiting
 
 
 def kill_group(group):
@@ -136,8 +151,10 @@ def work(top, seed, writer):
 class Crew:
     """Several workers; those that block or die are replaced."""
 
-    def __init__(self, top, size, random):
+    def __init__(self, top, size, random, owes=None):
         self.top, self.size, self.random = top, size, random
+        # Tells whether the server keeps anybody waiting.
+        self.owes = owes or (lambda: True)
         self.members = []
         self.killed = self.died = self.waited = 0
         self.fill()
@@ -155,10 +172,22 @@ class Crew:
             pipes = {member.pipe: member for member in self.members}
             dead = [pipes[pipe] for pipe in select.select(list(pipes), [], [], 0.1)[0] if not pipes[pipe].read()]
             late = [member for member in self.members if time.monotonic() - member.last > PATIENCE]
+            self.look_into(late)
             self.died += len(dead)
             self.killed += len(set(late) - set(dead))
             self.dismiss(dead + late)
             self.fill()
+
+    def look_into(self, members):
+        """Nobody may wait for a server that keeps nobody waiting."""
+        for member in members:
+            before = waits(member.pid)
+            if not before or self.owes():
+                continue
+            time.sleep(QUICK_DEATH)
+            still = set(waits(member.pid).items()) & set(before.items())
+            if still and not self.owes():
+                raise Fault(f"a worker waits, but not for the server:\n{stacks(member.pid)}")
 
     def dismiss(self, members):
         """Ends some workers. One that does not die at once may wait for a name that another looks up: the

@@ -46,6 +46,10 @@ class Siege:
             self.cycle()
         return ask(self.tag, "counters")
 
+    def owes(self):
+        """Whether the server keeps anybody waiting."""
+        return ask(self.tag, "counters")["waiting"]
+
     def is_done(self):
         """Whether the server did its number of damages."""
         return ask(self.tag, "counters")["done"]
@@ -53,7 +57,7 @@ class Siege:
     def cycle(self):
         """Mounts, works, unmounts; now and then without the module in between."""
         if self.mount():
-            crew = Crew(self.point, self.workers, self.random)
+            crew = Crew(self.point, self.workers, self.random, self.owes)
             try:
                 for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)

@@ -19,6 +19,7 @@ pub struct Service {
     /// Whether the client was lied to since its INIT.
     lied: bool,
     answers: u64,
+    waiting: usize,
 }
 
 impl Service {
@@ -30,6 +31,7 @@ impl Service {
             journal,
             lied: false,
             answers: 0,
+            waiting: 0,
         }
     }
 
@@ -43,6 +45,11 @@ impl Service {
     pub fn restarted(&mut self) {
         self.journal.note("restart of the device");
         self.damager.restarted();
+    }
+
+    /// Takes note of how many requests wait for what the transport keeps back.
+    pub fn set_waiting(&mut self, waiting: usize) {
+        self.waiting = waiting;
     }
 
     /// What to answer to a message; `None` for nothing. A FORGET has no answer, but the transport
@@ -104,8 +111,9 @@ impl Service {
     pub fn counters(&self) -> String {
         let (answers, damaged) = (self.damager.answers(), self.damager.damaged());
         format!(
-            "answers {answers}\ndamaged {damaged}\ndone {}\n{}",
+            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\n{}",
             u8::from(self.damager.is_done()),
+            self.waiting,
             self.journal.counters()
         )
     }

@@ -103,7 +103,8 @@ impl Connection {
             self.quiesce();
             // Servers differ in what they answer, if anything: that they are done is enough.
             let said = self.ask(&op::Destroy, Payload::None);
-            if said.is_ok() && self.drained() {
+            // A queue that broke would still be broken at the next mount.
+            if said.is_ok() && self.drained() && !self.transport.is_broken() {
                 return;
             }
         }

@@ -40,6 +40,9 @@ pub(crate) trait Transport: Send + Sync {
     /// How many requests are the server's, or wait for room.
     fn in_flight(&self) -> usize;
 
+    /// Whether some requests fail or stay away for good until [`Self::abort`].
+    fn is_broken(&self) -> bool;
+
     /// The most pages that one request may carry.
     fn max_pages(&self) -> usize;
 }

@@ -273,6 +273,10 @@ impl Transport for Device<VirtioFs> {
         Device::in_flight(self)
     }
 
+    fn is_broken(&self) -> bool {
+        Device::is_broken(self)
+    }
+
     fn max_pages(&self) -> usize {
         let descriptors = self.request_queues().map(Queue::size).min().unwrap_or(0);
         descriptors.saturating_sub(FIXED_DESCRIPTORS)

@@ -133,7 +133,11 @@ impl Backend {
         Ok(())
     }
 
+    /// Sends what was kept back.
     fn release(&self, held: Vec<Held>, vrings: &[Vring]) -> Result<()> {
+        if held.is_empty() {
+            return Ok(());
+        }
         for one in held {
             match one {
                 Held::Late(parcel, _) => self.send(parcel, vrings)?,
@@ -145,7 +149,15 @@ impl Backend {
                 Held::Never(_) => {}
             }
         }
+        self.tell_waiting();
         Ok(())
+    }
+
+    /// Tells the service how many wait; in a queue that is left alone, somebody does.
+    fn tell_waiting(&self) {
+        let dead = self.dead.load(Ordering::SeqCst).count_ones() as usize;
+        let waiting = lock(&self.shelf).len() + dead;
+        lock(&self.service).set_waiting(waiting);
     }
 
     /// Writes an answer and reports it, as its receipt says.
@@ -222,9 +234,12 @@ impl Backend {
     }
 
     fn keep(&self, due: Option<Instant>, held: Held) {
-        let mut shelf = lock(&self.shelf);
-        shelf.keep(due, held);
-        self.set_timer(&shelf);
+        {
+            let mut shelf = lock(&self.shelf);
+            shelf.keep(due, held);
+            self.set_timer(&shelf);
+        }
+        self.tell_waiting();
     }
 
     fn set_timer(&self, shelf: &Shelf) {
@@ -294,6 +309,7 @@ impl VhostUserBackend for Backend {
         self.dead.store(0, Ordering::SeqCst);
         lock(&self.shelf).clear();
         lock(&self.service).restarted();
+        self.tell_waiting();
     }
 
     fn update_memory(&self, _memory: Memory) -> io::Result<()> {

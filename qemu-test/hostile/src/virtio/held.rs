@@ -29,6 +29,11 @@ impl Shelf {
         self.items.push((due, held));
     }
 
+    /// How much waits.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// When the next is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.items.iter().filter_map(|(due, _)| *due).min()
