@@ -75,7 +75,8 @@ def end_group(group, what, patience=DEATH):
         select.select([leader], [], [], patience)
         os.close(leader)
         os.waitpid(group, os.WNOHANG)
-    except ChildProcessError:
+    except (ChildProcessError, ProcessLookupError):
+        # Reaped before: it waited for another then.
         pass
     while kill_group(group) and (left := stacks(group)):
         if time.monotonic() > deadline:
