@@ -34,13 +34,13 @@ SYMBOLS = "echo 0 > /proc/sys/kernel/kptr_restrict; grep -i ' [tw] ' /proc/kalls
 
 
 class Guest:
-    """A guest with a device for each client, and one for empty requests, all on the same directory;
-    `data` are more files for it, below /rig/bench."""
+    """A guest with a device for each client, and one for empty requests, all on the same directory."""
 
-    def __init__(self, folder, *, accel="tcg", cpus=1, late_us=0, extra=(), data=(), limit=1800, label="bench"):
+    def __init__(self, folder, *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench"):
         env = {"LD_PRELOAD": str(places.BIN / "late.so"), "LATE_US": str(late_us)} if late_us else {}
         shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in (*SIDES, PING)]
-        ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"), places.GUEST / "snapshot", *data]
+        ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"),
+                places.GUEST / "snapshot"]
         programs = {f"rig/bench/{path.name}": path for path in ours}
         stock = dataclasses.replace(kernel.stock(), options=KERNEL_OPTIONS)
         self.machine = Machine(
@@ -65,10 +65,10 @@ class Guest:
         self.scripts += 1
         return self.agent.shell(command, f"bench{self.scripts}", seconds, line=line, check=check)
 
-    def mount(self):
+    def mount(self, mode="ro"):
         """Mounts both below /tmp, and binds the third device; returns {side: directory}."""
         for tag, fs in SIDES.items():
-            self.run(f"mkdir -p /tmp/{tag}; mount -t {fs} -o ro {tag} /tmp/{tag}")
+            self.run(f"mkdir -p /tmp/{tag}; mount -t {fs} -o {mode} {tag} /tmp/{tag}")
         self.run(BIND_PING)
         return {tag: f"/tmp/{tag}" for tag in SIDES}
 

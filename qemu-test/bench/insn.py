@@ -65,6 +65,11 @@ class Result:
         """rfuse in parts of C."""
         return ratio(self.clients["c"], self.clients["rfuse"])
 
+    @property
+    def complete(self):
+        """Whether neither side failed."""
+        return self.ratio().is_stated
+
 
 def read(path, operations):
     """The results in the plugin's file, in its order."""
@@ -77,22 +82,24 @@ def read(path, operations):
 
 def run(folder, names, rounds, hist):
     """Boots a guest under the plugin and runs the operations; their results."""
-    symbols = need_symbols(folder)
+    symbols, operations = need_symbols(folder), table()
+    mode = "rw" if any(operations[name].writes for name in names) else "ro"
     counts = folder / "insn.tsv"
     plugin = f"file={places.BIN / 'insn.so'},out={counts},syms={symbols}"
     raw = folder / "hist"
     if hist:
         raw.mkdir()
         plugin += f",hist={raw}"
-    with Guest(folder, late_us=LATE_US, extra=["-plugin", plugin], label="insn") as guest:
-        sides = [f"{side}={directory}" for side, directory in guest.mount().items()]
+    limit = 300 + len(names) * rounds * SECONDS_A_ROUND
+    with Guest(folder, late_us=LATE_US, extra=["-plugin", plugin], limit=limit, label="insn") as guest:
+        sides = [f"{side}={directory}" for side, directory in guest.mount(mode).items()]
         print(f"bench: instructions, {rounds} rounds", flush=True)
         for name in names:
             print(f"  {name}", flush=True)
             guest.run(f"/rig/bench/opbench -r {rounds} {' '.join(sides)} -- {name}", rounds * SECONDS_A_ROUND)
         functions = guest.symbols() if hist else ""
         guest.unmount()
-    results = read(counts, table())
+    results = read(counts, operations)
     if hist:
         shutil.rmtree(places.PROFILE, ignore_errors=True)
         counts = {result.operation.name: result.count for result in results}

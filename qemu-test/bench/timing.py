@@ -51,6 +51,11 @@ class Result:
             self.wall[side].append(line["wall"] / line["ops"])
             self.busy[side].append(line["busy"] / line["ops"])
 
+    @property
+    def complete(self):
+        """Whether nothing failed."""
+        return not self.errors and set(self.counts) == set(SIDES)
+
     def latest(self):
         """How the last round went, for the progress."""
         spent = {side: times[-1] for side, times in self.wall.items() if times}
