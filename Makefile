@@ -17,7 +17,6 @@ QUICK ?=
 HIST ?=
 ROUNDS ?=
 CPUS ?=
-FS ?= rfuse
 # Damage by the hostile server: seeds (1,2,3), damaged answers of each, seconds in all.
 # Options of its plan (DAMAGE="--only never,size --rate 50").
 SEED ?= $(RFUSE_SEED)
