@@ -12,6 +12,11 @@ __rfuse_helper void rfuse_helper_memalloc_nofs_restore(unsigned int flags)
 	memalloc_nofs_restore(flags);
 }
 
+__rfuse_helper bool rfuse_helper_current_is_noio(void)
+{
+	return current->flags & PF_MEMALLOC_NOIO;
+}
+
 /* `DEFINE_RATELIMIT_STATE` holds a lock that only C can initialise statically. */
 __rfuse_helper bool rfuse_helper_ratelimit(void)
 {

@@ -170,6 +170,20 @@ impl Readahead<'_> {
         self.len() == 0
     }
 
+    /// Whether whoever asks waits for all of it anyway: a small random read, which is no part of the
+    /// window that is read ahead, by a caller that may wait.
+    pub fn is_standalone(&self) -> bool {
+        // SAFETY: As in `pos`; the state, if there is one, is that of the file that is read.
+        unsafe {
+            let rac = self.0.as_ptr();
+            let state = (*rac).ra;
+            !state.is_null()
+                && (*state).start != (*rac)._index
+                // The page cache reads so for those who may not wait (`IOCB_NOWAIT`).
+                && !bindings::current_is_noio()
+        }
+    }
+
     /// The number of pages that remain.
     pub fn page_count(&self) -> usize {
         // CAST: Lossless.

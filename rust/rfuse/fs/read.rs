@@ -21,6 +21,9 @@ use rfuse_kapi::{
 };
 use rfuse_proto::{flags::InitFlags, op};
 
+/// A read of up to so many pages that stands alone is attended: who asks for it waits for all of it.
+const ATTEND_MAX: usize = 32;
+
 /// The page cache of regular files.
 pub(crate) struct Pages;
 
@@ -37,6 +40,7 @@ impl AddressSpaceOperations for Pages {
 
     fn readahead(inode: &Inode<Fs>, file: FileData<'_, Self>, folios: Readahead<'_>) {
         let conn = &inode.super_data().conn;
+        let attended = folios.is_standalone() && folios.page_count() <= ATTEND_MAX;
         let mut run = Run::new(inode, file);
         for folio in folios {
             // Folios that are not read here stay locked for nobody: dropping them unlocks, and
@@ -45,7 +49,11 @@ impl AddressSpaceOperations for Pages {
                 return;
             }
         }
-        let _ = run.send();
+        // Whoever needs a folio that could not be read hears of it when reading it alone.
+        let _ = match attended {
+            true => run.attend(),
+            false => run.send(),
+        };
     }
 }
 
