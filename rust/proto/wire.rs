@@ -25,10 +25,10 @@ pub use entry::{
     RenameIn, SetxattrIn,
 };
 pub use file::{
-    AccessIn, BmapIn, BmapOut, CopyFileRangeIn, CopyFileRangeOut, CreateIn, FallocateIn, FileLock,
-    FlushIn, FsyncIn, IoctlIn, IoctlIovec, IoctlOut, LkIn, LkOut, LseekIn, LseekOut, OpenIn,
-    OpenOut, PollIn, PollOut, ReadIn, ReleaseIn, RemovemappingIn, RemovemappingOne, SetupmappingIn,
-    SyncfsIn, WriteIn, WriteOut,
+    AccessIn, BmapIn, BmapOut, CopyFileRangeIn, CopyFileRangeOut, CreateIn, CreateOut, FallocateIn,
+    FileLock, FlushIn, FsyncIn, IoctlIn, IoctlIovec, IoctlOut, LkIn, LkOut, LseekIn, LseekOut,
+    OpenIn, OpenOut, PollIn, PollOut, ReadIn, ReleaseIn, RemovemappingIn, RemovemappingOne,
+    SetupmappingIn, SyncfsIn, WriteIn, WriteOut,
 };
 pub use header::{
     BackingMap, BatchForgetIn, ExtHeader, ForgetIn, ForgetOne, InHeader, InitIn, InitOut,

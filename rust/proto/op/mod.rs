@@ -6,14 +6,20 @@
 //! is `OutHeader`, the fixed part, and a variable tail, which the client receives in memory of its
 //! own.
 
+mod data;
 mod handle;
+mod lock;
+mod name;
 mod node;
 mod session;
 #[cfg(test)]
 mod tests;
 mod xattr;
 
+pub use data::*;
 pub use handle::*;
+pub use lock::*;
+pub use name::*;
 pub use node::*;
 pub use session::*;
 pub use xattr::*;
@@ -22,7 +28,7 @@ use crate::{
     attr::AttrFault,
     forget,
     reply::{self, Errno, ReplyError},
-    wire::{ForgetIn, ForgetOne, InHeader, Opcode, OutHeader},
+    wire::{EntryOut, ForgetIn, ForgetOne, InHeader, Opcode, OutHeader, ROOT_ID},
 };
 use core::{fmt, mem::size_of};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -36,6 +42,22 @@ pub enum ReplyFault {
     Attr(AttrFault),
     /// A link that points nowhere.
     EmptyLink,
+    /// More was written or copied than was asked for.
+    Moved {
+        /// Bytes of the reply.
+        got: u64,
+        /// Bytes of the request.
+        asked: u64,
+    },
+    /// A position that no file has.
+    Position {
+        /// Offset in bytes.
+        offset: u64,
+    },
+    /// A list of names of extended attributes that is none.
+    XattrList,
+    /// A lock of a type, or of a range, that there is not.
+    Lock,
 }
 
 impl fmt::Display for ReplyFault {
@@ -44,6 +66,14 @@ impl fmt::Display for ReplyFault {
             Self::Reply(fault) => fault.fmt(f),
             Self::Attr(fault) => fault.fmt(f),
             Self::EmptyLink => f.write_str("link with an empty target"),
+            Self::Moved { got, asked } => {
+                write!(f, "{got} bytes done where {asked} were asked for")
+            }
+            Self::Position { offset } => write!(f, "position {offset} is in no file"),
+            Self::XattrList => {
+                f.write_str("list of extended attributes with an empty or open name")
+            }
+            Self::Lock => f.write_str("lock of an unknown type or an empty range"),
         }
     }
 }
@@ -93,6 +123,13 @@ pub enum Undo {
     Releasedir(u64),
     /// The nodes of the READDIRPLUS entries in the tail were looked up once each.
     ForgetEntries,
+    /// A file was made and opened: RELEASE and FORGET it.
+    ReleaseAndForget {
+        /// The node.
+        nodeid: u64,
+        /// The handle.
+        fh: u64,
+    },
 }
 
 /// An operation that a server may lack: ENOSYS is remembered, and not asked again.
@@ -115,6 +152,34 @@ pub enum Optional {
     Readdirplus = 1 << 6,
     /// GETXATTR; there are no extended attributes.
     Getxattr = 1 << 7,
+    /// LISTXATTR; there are no extended attributes.
+    Listxattr = 1 << 8,
+    /// SETXATTR; there are no extended attributes.
+    Setxattr = 1 << 9,
+    /// REMOVEXATTR; there are no extended attributes.
+    Removexattr = 1 << 10,
+    /// CREATE; MKNOD and OPEN stand in.
+    Create = 1 << 11,
+    /// TMPFILE; there are no files without a name.
+    Tmpfile = 1 << 12,
+    /// LINK; names cannot be added.
+    Link = 1 << 13,
+    /// RENAME2; flags are refused.
+    Rename2 = 1 << 14,
+    /// FLUSH; there is nothing to do.
+    Flush = 1 << 15,
+    /// FALLOCATE; space cannot be reserved.
+    Fallocate = 1 << 16,
+    /// LSEEK; a file is one extent of data.
+    Lseek = 1 << 17,
+    /// COPY_FILE_RANGE; data is copied here.
+    CopyFileRange = 1 << 18,
+    /// COPY_FILE_RANGE_64; COPY_FILE_RANGE stands in.
+    CopyFileRange64 = 1 << 19,
+    /// SYNCFS; there is nothing to do.
+    Syncfs = 1 << 20,
+    /// GETLK, SETLK and SETLKW.
+    Lock = 1 << 21,
 }
 
 /// One request and its reply.
@@ -136,9 +201,29 @@ pub trait Operation {
     /// The fixed body.
     fn body(&self) -> Self::In;
 
+    /// The length of the body in bytes: older servers know shorter ones.
+    fn body_len(&self) -> usize {
+        size_of::<Self::In>()
+    }
+
     /// The name that follows the body.
     fn name(&self) -> Option<&[u8]> {
         None
+    }
+
+    /// What follows the name.
+    fn second(&self) -> Part<'_> {
+        Part::None
+    }
+
+    /// The extensions at the end, in whole units of 8 bytes.
+    fn extension(&self) -> &[u8] {
+        &[]
+    }
+
+    /// How many bytes of data the request carries behind all that, in memory of their own.
+    fn data_len(&self) -> u32 {
+        0
     }
 
     /// Validates the fixed part of a reply with `tail` bytes behind it.
@@ -152,17 +237,56 @@ pub trait Operation {
     fn undo(_out: &[u8]) -> Undo {
         Undo::Nothing
     }
+
+    /// How many bytes an answer with the fixed part `out` has moved: those behind it, unless it says.
+    fn moved(_out: &[u8], tail: usize) -> usize {
+        tail
+    }
 }
 
-/// Length of the whole request in bytes.
+/// A part of a request behind its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Nothing.
+    None,
+    /// Bytes with a NUL behind them.
+    Text(&'a [u8]),
+    /// Bytes alone.
+    Bytes(&'a [u8]),
+}
+
+impl Part<'_> {
+    #[inline]
+    fn len(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Text(text) => text.len().saturating_add(1),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The lookup that an answer with an [`EntryOut`] in front counts.
+fn lookup_of(out: &[u8]) -> Undo {
+    match EntryOut::read_from_prefix(out) {
+        Ok((entry, _)) if entry.nodeid != 0 && entry.nodeid != ROOT_ID => {
+            Undo::Forget(entry.nodeid)
+        }
+        _ => Undo::Nothing,
+    }
+}
+
+/// Length of the whole request in bytes, without its data.
 #[inline]
 pub fn encoded_len<O: Operation>(operation: &O) -> usize {
     let name = operation
         .name()
         .map_or(0, |name| name.len().saturating_add(1));
     size_of::<InHeader>()
-        .saturating_add(size_of::<O::In>())
+        .saturating_add(operation.body_len())
         .saturating_add(name)
+        .saturating_add(operation.second().len())
+        .saturating_add(operation.extension().len())
 }
 
 /// Header and fixed part of a reply, in bytes.
@@ -177,27 +301,49 @@ pub const fn fixed_reply_len<O: Operation>() -> usize {
 #[inline]
 pub fn encode<O: Operation>(operation: &O, caller: &Caller, buffer: &mut [u8]) -> Option<()> {
     let len = u32::try_from(buffer.len()).ok()?;
+    let extension = operation.extension();
     let header = InHeader {
-        len,
+        len: len.checked_add(operation.data_len())?,
         opcode: O::OPCODE as u32,
         unique: caller.unique,
         nodeid: operation.nodeid(),
         uid: caller.uid,
         gid: caller.gid,
         pid: caller.pid,
-        total_extlen: 0,
+        total_extlen: u16::try_from(extension.len() / EXTENSION_UNIT).ok()?,
         padding: 0,
     };
     header.write_to_prefix(buffer).ok()?;
     let rest = buffer.get_mut(size_of::<InHeader>()..)?;
-    operation.body().write_to_prefix(rest).ok()?;
-    let rest = rest.get_mut(size_of::<O::In>()..)?;
-    match operation.name() {
-        None => rest.is_empty().then_some(()),
-        Some(name) => {
-            let (end, text) = rest.split_last_mut()?;
+    let body = operation.body();
+    let (room, rest) = rest.split_at_mut_checked(operation.body_len())?;
+    room.copy_from_slice(body.as_bytes().get(..room.len())?);
+    let rest = match operation.name() {
+        None => rest,
+        Some(name) => append(rest, name, true)?,
+    };
+    let rest = match operation.second() {
+        Part::None => rest,
+        Part::Text(text) => append(rest, text, true)?,
+        Part::Bytes(bytes) => append(rest, bytes, false)?,
+    };
+    append(rest, extension, false)?.is_empty().then_some(())
+}
+
+/// Unit of the length of extensions in a request's header, in bytes.
+const EXTENSION_UNIT: usize = 8;
+
+/// Puts `bytes` at the front of `room`, with a NUL behind them if `terminated`; the rest of it.
+#[inline]
+fn append<'a>(room: &'a mut [u8], bytes: &[u8], terminated: bool) -> Option<&'a mut [u8]> {
+    let (front, rest) = room.split_at_mut_checked(bytes.len())?;
+    front.copy_from_slice(bytes);
+    match terminated {
+        false => Some(rest),
+        true => {
+            let (end, rest) = rest.split_first_mut()?;
             *end = 0;
-            (text.len() == name.len()).then(|| text.copy_from_slice(name))
+            Some(rest)
         }
     }
 }

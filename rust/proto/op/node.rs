@@ -2,16 +2,19 @@
 
 //! Operations on nodes: names, attributes, permissions.
 
-use super::{Operation, Optional, ReplyFault, Undo};
+use super::{lookup_of, Operation, Optional, ReplyFault, Undo};
 use crate::{
-    attr::{AttrFault, Attributes, Lookup as Found, Timeout, STATX_BASIC_STATS, STATX_BTIME},
-    flags::GETATTR_FH,
+    attr::{AttrFault, Attributes, Lookup as Found, Time, Timeout, STATX_BASIC_STATS, STATX_BTIME},
+    flags::{
+        FATTR_ATIME, FATTR_ATIME_NOW, FATTR_CTIME, FATTR_FH, FATTR_GID, FATTR_KILL_SUIDGID,
+        FATTR_LOCKOWNER, FATTR_MODE, FATTR_MTIME, FATTR_MTIME_NOW, FATTR_SIZE, FATTR_UID,
+        GETATTR_FH,
+    },
     wire::{
-        AccessIn, AttrOut, EntryOut, GetattrIn, Kstatfs, Opcode, StatfsOut, StatxIn, StatxOut,
-        ROOT_ID,
+        AccessIn, AttrOut, EntryOut, GetattrIn, Kstatfs, Opcode, SetattrIn, StatfsOut, StatxIn,
+        StatxOut, SyncfsIn,
     },
 };
-use zerocopy::FromBytes as _;
 
 /// LOOKUP: which node a name in a directory stands for. Counts as one lookup of it.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +46,7 @@ impl Operation for Lookup<'_> {
     }
 
     fn undo(out: &[u8]) -> Undo {
-        match EntryOut::read_from_prefix(out) {
-            Ok((entry, _)) if entry.nodeid != 0 && entry.nodeid != ROOT_ID => {
-                Undo::Forget(entry.nodeid)
-            }
-            _ => Undo::Nothing,
-        }
+        lookup_of(out)
     }
 }
 
@@ -125,6 +123,139 @@ impl Operation for Statx {
             attributes,
             Timeout::new(out.attr_valid, out.attr_valid_nsec),
         ))
+    }
+}
+
+/// A time to set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetTime {
+    /// The server's present; the time here is the client's, for servers that do not know better.
+    Now(Time),
+    /// This one.
+    To(Time),
+}
+
+impl SetTime {
+    const fn time(self) -> Time {
+        match self {
+            Self::Now(time) | Self::To(time) => time,
+        }
+    }
+}
+
+/// SETATTR: changes attributes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setattr {
+    /// The node.
+    pub nodeid: u64,
+    /// An open file of it.
+    pub fh: Option<u64>,
+    /// Permission bits, with the type.
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Last access.
+    pub atime: Option<SetTime>,
+    /// Last modification.
+    pub mtime: Option<SetTime>,
+    /// Last status change.
+    pub ctime: Option<Time>,
+    /// Who cuts the file, for mandatory locks.
+    pub lock_owner: Option<u64>,
+    /// Clear suid and sgid.
+    pub kill_suidgid: bool,
+}
+
+impl Setattr {
+    fn valid(&self) -> u32 {
+        let time = |time: Option<SetTime>, set, now| match time {
+            None => 0,
+            Some(SetTime::To(_)) => set,
+            Some(SetTime::Now(_)) => set | now,
+        };
+        let bit = |is_set, bit| if is_set { bit } else { 0 };
+        bit(self.fh.is_some(), FATTR_FH)
+            | bit(self.mode.is_some(), FATTR_MODE)
+            | bit(self.uid.is_some(), FATTR_UID)
+            | bit(self.gid.is_some(), FATTR_GID)
+            | bit(self.size.is_some(), FATTR_SIZE)
+            | time(self.atime, FATTR_ATIME, FATTR_ATIME_NOW)
+            | time(self.mtime, FATTR_MTIME, FATTR_MTIME_NOW)
+            | bit(self.ctime.is_some(), FATTR_CTIME)
+            | bit(self.lock_owner.is_some(), FATTR_LOCKOWNER)
+            | bit(self.kill_suidgid, FATTR_KILL_SUIDGID)
+    }
+}
+
+impl Operation for Setattr {
+    const OPCODE: Opcode = Opcode::Setattr;
+    type In = SetattrIn;
+    type Out = AttrOut;
+    type Reply = (Attributes, Timeout);
+
+    fn nodeid(&self) -> u64 {
+        self.nodeid
+    }
+
+    fn body(&self) -> SetattrIn {
+        let atime = self.atime.map_or(Time::default(), SetTime::time);
+        let mtime = self.mtime.map_or(Time::default(), SetTime::time);
+        let ctime = self.ctime.unwrap_or_default();
+        SetattrIn {
+            valid: self.valid(),
+            fh: self.fh.unwrap_or(0),
+            size: self.size.unwrap_or(0),
+            lock_owner: self.lock_owner.unwrap_or(0),
+            atime: atime.sec as u64,
+            mtime: mtime.sec as u64,
+            ctime: ctime.sec as u64,
+            atimensec: atime.nsec,
+            mtimensec: mtime.nsec,
+            ctimensec: ctime.nsec,
+            mode: self.mode.unwrap_or(0),
+            uid: self.uid.unwrap_or(0),
+            gid: self.gid.unwrap_or(0),
+            ..SetattrIn::default()
+        }
+    }
+
+    fn reply(&self, out: AttrOut, _tail: usize) -> Result<Self::Reply, ReplyFault> {
+        let attributes = Attributes::from_attr(&out.attr)?;
+        Ok((
+            attributes,
+            Timeout::new(out.attr_valid, out.attr_valid_nsec),
+        ))
+    }
+}
+
+/// SYNCFS: makes all of the file system durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Syncfs {
+    /// The root.
+    pub nodeid: u64,
+}
+
+impl Operation for Syncfs {
+    const OPCODE: Opcode = Opcode::Syncfs;
+    const OPTIONAL: Option<Optional> = Some(Optional::Syncfs);
+    type In = SyncfsIn;
+    type Out = ();
+    type Reply = ();
+
+    fn nodeid(&self) -> u64 {
+        self.nodeid
+    }
+
+    fn body(&self) -> SyncfsIn {
+        SyncfsIn::default()
+    }
+
+    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
+        Ok(())
     }
 }
 

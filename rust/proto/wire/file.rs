@@ -2,6 +2,7 @@
 
 //! Operations on open files, and on nodes by their number alone.
 
+use super::EntryOut;
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Body of OPEN and OPENDIR.
@@ -54,6 +55,18 @@ pub struct OpenOut {
 
 /// Body of RELEASE and RELEASEDIR.
 ///
+/// The reply to CREATE and TMPFILE: a `struct fuse_entry_out` and a `struct fuse_open_out`.
+#[derive(
+    FromBytes, IntoBytes, KnownLayout, Immutable, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
+#[repr(C)]
+pub struct CreateOut {
+    /// The node.
+    pub entry: EntryOut,
+    /// The open file.
+    pub open: OpenOut,
+}
+
 /// `struct fuse_release_in`.
 #[derive(
     FromBytes, IntoBytes, KnownLayout, Immutable, Clone, Copy, Debug, Default, PartialEq, Eq,

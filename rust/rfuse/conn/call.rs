@@ -151,6 +151,14 @@ impl Connection {
                 fh,
                 flags: 0,
             })),
+            Undo::ReleaseAndForget { nodeid, fh } => {
+                self.release(&op::Release(op::Handle {
+                    nodeid,
+                    fh,
+                    flags: 0,
+                }));
+                self.forget(nodeid, 1);
+            }
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
         }
     }
