@@ -39,8 +39,14 @@ class Ratio:
         return "even" if sign * best <= sign * goal else "MISSED"
 
     def agrees(self, other):
-        """Whether two medians are no farther apart than the larger of the two spreads."""
-        return abs(self.median - other.median) <= max(self.high - self.low, other.high - other.low)
+        """Whether two medians are no farther apart than both their spreads allow."""
+        return abs(self.median - other.median) <= (self.high - self.low) + (other.high - other.low)
+
+    def widened(self, least):
+        """With a spread of `least` parts of the median at the least: what one boot cannot see, as where
+        the kernel's text and data come to lie."""
+        half = self.median * least / 2
+        return Ratio(self.median, min(self.low, self.median - half), max(self.high, self.median + half))
 
 
 NONE = Ratio(math.nan, math.nan, math.nan)

@@ -47,9 +47,15 @@ class Ratios(unittest.TestCase):
 
     def test_agreement(self):
         """Of two runs, by the spreads that they state."""
-        self.assertTrue(Ratio(1.0, 0.95, 1.05).agrees(Ratio(1.08, 1.07, 1.09)))
+        self.assertTrue(Ratio(1.0, 0.95, 1.05).agrees(Ratio(1.11, 1.10, 1.12)))
+        self.assertFalse(Ratio(1.0, 0.95, 1.05).agrees(Ratio(1.13, 1.12, 1.14)))
         self.assertFalse(Ratio(1.0, 0.99, 1.01).agrees(Ratio(1.08, 1.07, 1.09)))
         self.assertFalse(NONE.agrees(NONE))
+
+    def test_between_boots(self):
+        """A spread that is smaller than what another boot changes is not believed."""
+        self.assertEqual(Ratio(2, 2, 2).widened(0.04), Ratio(2, 1.96, 2.04))
+        self.assertEqual(Ratio(2, 1, 3).widened(0.04), Ratio(2, 1, 3))
 
 
 if __name__ == "__main__":
