@@ -65,7 +65,10 @@ class Share:
         self.killed = True
 
     def clear(self):
-        """Empties the directory, keeping its inode, which the server has open."""
+        """Empties the directory, keeping its inode, which the server has open; a case may have given it
+        away."""
+        os.chown(self.directory, 0, 0)
+        self.directory.chmod(0o755)
         for entry in self.directory.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)

@@ -37,6 +37,7 @@ const unsigned int RUST_CONST_HELPER_SLAB_NO_MERGE = (__force unsigned int)SLAB_
 const unsigned int RUST_CONST_HELPER_SLAB_HWCACHE_ALIGN = (__force unsigned int)SLAB_HWCACHE_ALIGN;
 const gfp_t RUST_CONST_HELPER_GFP_NOFS = GFP_NOFS;
 const gfp_t RUST_CONST_HELPER___GFP_NOFAIL = __GFP_NOFAIL;
+const gfp_t RUST_CONST_HELPER___GFP_NORETRY = __GFP_NORETRY;
 const unsigned int RUST_CONST_HELPER_SLAB_ACCOUNT = (__force unsigned int)SLAB_ACCOUNT;
 const fgf_t RUST_CONST_HELPER_FGP_WRITEBEGIN = FGP_WRITEBEGIN;
 const unsigned int RUST_CONST_HELPER_LOOKUP_CREATE = LOOKUP_CREATE;

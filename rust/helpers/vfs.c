@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/backing-dev.h>
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -298,4 +299,61 @@ __rfuse_helper void rfuse_helper___filemap_fdatawrite_and_wait(struct file *file
 {
 	filemap_fdatawrite_range(file->f_mapping, start, end);
 	filemap_fdatawait_range_keep_errors(file->f_mapping, start, end);
+}
+
+/* Returns with the folio locked, which tells the memory management to mark it dirty. */
+__rfuse_helper vm_fault_t rfuse_helper_filemap_page_mkwrite_locked(struct vm_fault *vmf)
+{
+	struct folio *folio = page_folio(vmf->page);
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+
+	sb_start_pagefault(mapping->host->i_sb);
+	file_update_time(vmf->vma->vm_file);
+	folio_lock(folio);
+	if (folio->mapping != mapping) {
+		folio_unlock(folio);
+		sb_end_pagefault(mapping->host->i_sb);
+		return VM_FAULT_NOPAGE;
+	}
+	folio_wait_writeback(folio);
+	sb_end_pagefault(mapping->host->i_sb);
+	return VM_FAULT_LOCKED;
+}
+
+
+__rfuse_helper void *rfuse_helper_page_to_virt(struct page *page)
+{
+	return page_address(page);
+}
+
+__rfuse_helper void rfuse_helper_memcpy_from_folio(char *to, struct folio *folio, size_t offset,
+						   size_t len)
+{
+	memcpy_from_folio(to, folio, offset, len);
+}
+
+__rfuse_helper void rfuse_helper_bdi_count_writeback(struct inode *inode, long pages)
+{
+	wb_stat_mod(&inode_to_bdi(inode)->wb, WB_WRITEBACK, pages);
+}
+
+__rfuse_helper void rfuse_helper_sb_set_strictlimit(struct super_block *sb)
+{
+	if (sb->s_iflags & SB_I_PERSB_BDI)
+		sb->s_bdi->capabilities |= BDI_CAP_STRICTLIMIT;
+}
+
+__rfuse_helper bool rfuse_helper_folio_test_private(struct folio *folio)
+{
+	return folio_test_private(folio);
+}
+
+__rfuse_helper struct timespec64 rfuse_helper_inode_get_mtime(const struct inode *inode)
+{
+	return inode_get_mtime(inode);
+}
+
+__rfuse_helper struct timespec64 rfuse_helper_inode_get_ctime(const struct inode *inode)
+{
+	return inode_get_ctime(inode);
 }

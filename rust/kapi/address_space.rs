@@ -11,6 +11,8 @@ use crate::{
     folio::{FolioRef, LockedFolio},
     fs::FileSystem,
     inode::Inode,
+    iomap,
+    writeback::WritebackControl,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -95,6 +97,13 @@ impl<T: FileSystem> Mapping<T> {
             }
             bindings::folio_unlock(folio);
         }
+    }
+
+    /// Whether its operations are `A`.
+    pub(crate) fn has_operations<A: AddressSpaceOperations<Fs = T>>(&self) -> bool {
+        // SAFETY: By the type invariant; the operations are set once and for all.
+        let operations = unsafe { (*self.0.get()).a_ops };
+        core::ptr::eq(operations, AddressSpaceOps::<T>::of::<A>().as_ptr())
     }
 
     /// Whether any page differs from what the file system has. Does not sleep.
@@ -314,6 +323,21 @@ pub trait AddressSpaceOperations: Sized + 'static {
     /// [`LockedFolio::end_read`], now or later.
     fn read_folio(inode: &Inode<Self::Fs>, file: FileData<'_, Self>, folio: LockedFolio) -> Result;
 
+    /// Reads up to `len` bytes from the byte `pos` on, for a folio that is up to date in parts. Fewer bytes
+    /// mean that zeros follow. The folio is locked. May sleep.
+    fn read_range(
+        inode: &Inode<Self::Fs>,
+        file: FileData<'_, Self>,
+        pos: u64,
+        len: usize,
+    ) -> Result<KVec<u8>>;
+
+    /// Writes dirty folios back. May sleep.
+    fn writepages(inode: &Inode<Self::Fs>, wbc: WritebackControl<'_>) -> Result {
+        let _ = (inode, wbc);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Begins to read folios that may be needed soon. Nobody waits for them yet.
     fn readahead(inode: &Inode<Self::Fs>, file: FileData<'_, Self>, rac: Readahead<'_>) {
         let _ = (inode, file, rac);
@@ -365,7 +389,15 @@ impl<A: AddressSpaceOperations> Table<A> {
         } else {
             None
         },
-        dirty_folio: Some(bindings::noop_dirty_folio),
+        writepages: if A::HAS_WRITEPAGES {
+            Some(writepages::<A>)
+        } else {
+            None
+        },
+        dirty_folio: Some(dirty_folio),
+        invalidate_folio: Some(bindings::iomap_invalidate_folio),
+        release_folio: Some(release_folio),
+        is_partially_uptodate: Some(is_partially_uptodate),
         migrate_folio: Some(bindings::filemap_migrate_folio),
         ..pin_init::zeroed()
     };
@@ -376,7 +408,9 @@ impl<A: AddressSpaceOperations> Table<A> {
 /// # Safety
 ///
 /// `file` is null, or was opened by the operations `A::FileOps` and is not released during `'a`.
-unsafe fn file_data<'a, A: AddressSpaceOperations>(file: *mut bindings::file) -> FileData<'a, A> {
+pub(crate) unsafe fn file_data<'a, A: AddressSpaceOperations>(
+    file: *mut bindings::file,
+) -> FileData<'a, A> {
     // SAFETY: By the safety requirements.
     (!file.is_null()).then(|| unsafe { file::data_of::<A::FileOps>(file) })
 }
@@ -391,6 +425,13 @@ unsafe extern "C" fn read_folio<A: AddressSpaceOperations>(
     file: *mut bindings::file,
     folio: *mut bindings::folio,
 ) -> c_int {
+    // SAFETY: By the safety requirements.
+    if unsafe { bindings::folio_test_private(folio) } {
+        // Parts of it may be newer than what the file system has.
+        // SAFETY: As above.
+        unsafe { iomap::read_folio::<A>(file, folio) };
+        return 0;
+    }
     from_result(|| {
         // SAFETY: By the safety requirements. Whoever reads holds a reference to the inode, and
         // leaves the lock to this hook.
@@ -424,4 +465,63 @@ unsafe extern "C" fn readahead<A: AddressSpaceOperations>(rac: *mut bindings::re
         )
     };
     A::readahead(inode, file, rac);
+}
+
+/// Marks a folio dirty.
+///
+/// # Safety
+///
+/// Called by the page cache with a locked or otherwise stable folio of the mapping.
+unsafe extern "C" fn dirty_folio(
+    mapping: *mut bindings::address_space,
+    folio: *mut bindings::folio,
+) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::iomap_dirty_folio(mapping, folio) }
+}
+
+/// Takes iomap's state off a folio.
+///
+/// # Safety
+///
+/// Called by the page cache with a locked folio.
+unsafe extern "C" fn release_folio(folio: *mut bindings::folio, gfp: bindings::gfp_t) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::iomap_release_folio(folio, gfp) }
+}
+
+/// Whether a part of a folio may be read.
+///
+/// # Safety
+///
+/// Called by the page cache with a referenced folio.
+unsafe extern "C" fn is_partially_uptodate(
+    folio: *mut bindings::folio,
+    from: usize,
+    count: usize,
+) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { bindings::iomap_is_partially_uptodate(folio, from, count) }
+}
+
+/// Writes back.
+///
+/// # Safety
+///
+/// Called by the VFS with the mapping of an inode that has the operations `A`.
+unsafe extern "C" fn writepages<A: AddressSpaceOperations>(
+    mapping: *mut bindings::address_space,
+    wbc: *mut bindings::writeback_control,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements. Whoever writes back keeps the inode.
+        let (inode, wbc) = unsafe {
+            (
+                Inode::from_raw((*mapping).host),
+                WritebackControl::from_raw(wbc),
+            )
+        };
+        A::writepages(inode, wbc)?;
+        Ok(0)
+    })
 }

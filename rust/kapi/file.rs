@@ -11,6 +11,7 @@ use crate::{
     fs::FileSystem,
     inode::Inode,
     kiocb::{size_of_result, Kiocb},
+    mmap,
 };
 use core::{
     marker::PhantomData,
@@ -39,7 +40,7 @@ pub enum Seek {
 pub enum Mmap {
     /// Fails with `ENODEV`.
     None,
-    /// Maps the page cache; shared and writable mappings are refused with `EINVAL`.
+    /// Maps the page cache. What is written to a shared mapping is written back.
     PageCache,
 }
 
@@ -432,7 +433,7 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
             None
         },
         mmap_prepare: if Self::MMAP {
-            Some(bindings::generic_file_readonly_mmap_prepare)
+            Some(mmap::mmap_prepare)
         } else {
             None
         },

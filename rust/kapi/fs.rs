@@ -127,6 +127,9 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// Changes an extended attribute. The inode is locked exclusively.
     fn setxattr(inode: &Inode<Self>, name: &CStr, change: XattrChange<'_>) -> Result;
 
+    /// Writes the times of an inode back, which the VFS has changed. May sleep.
+    fn write_inode(inode: &Inode<Self>) -> Result;
+
     /// Makes all that was written durable (`syncfs(2)`). The superblock is locked, shared.
     fn sync_fs(sb: &SuperBlock<Self>) -> Result;
 

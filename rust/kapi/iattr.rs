@@ -144,6 +144,23 @@ impl<T: FileSystem> Iattr<'_, T> {
         self.has(bindings::ATTR_OPEN)
     }
 
+    /// Asks for the time of the change that comes with another one, where the file system is to be told.
+    pub fn with_change_times(&mut self) {
+        self.get_mut().ia_valid |= bindings::ATTR_MTIME | bindings::ATTR_CTIME;
+    }
+
+    /// The time of the change itself.
+    pub fn ctime(&self) -> Option<Timespec> {
+        self.has(bindings::ATTR_CTIME)
+            .then(|| self.get().ia_ctime.into())
+    }
+
+    /// The time of the last change of the contents, whoever sets it.
+    pub fn any_mtime(&self) -> Option<Timespec> {
+        self.has(bindings::ATTR_MTIME)
+            .then(|| self.get().ia_mtime.into())
+    }
+
     /// The time of the last access.
     pub fn atime(&self) -> Option<TimeChange> {
         let time = self.get().ia_atime.into();

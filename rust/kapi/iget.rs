@@ -50,6 +50,9 @@ pub struct NewInodeParams<'a, T: FileSystem> {
     pub aops: Option<AddressSpaceOps<T>>,
     /// The order of the largest folio of the page cache, if folios may be larger than a page.
     pub large_folios: Option<u32>,
+    /// Whether the VFS keeps the times of changes; else they are the file system's business
+    /// (`S_NOCMTIME`).
+    pub keeps_cmtime: bool,
     /// Size in bytes.
     pub size: u64,
     /// Other attributes.
@@ -196,8 +199,7 @@ impl<T: FileSystem> Deref for NewInode<T> {
 impl<T: FileSystem> NewInode<T> {
     /// Initialises the inode, and lets others have it.
     ///
-    /// Access times and the time of changes are the file system's business alone
-    /// (`S_NOATIME | S_NOCMTIME`).
+    /// Access times are the file system's business alone (`S_NOATIME`).
     pub fn init(self, params: &NewInodeParams<'_, T>) -> ARef<Inode<T>> {
         let inode = self.as_ptr();
         // SAFETY: By the type invariant nobody else looks at these fields.
@@ -205,7 +207,10 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_ino = params.ino;
             (*inode).i_mode = params.kind.type_bits();
             (*inode).i_generation = params.generation;
-            (*inode).i_flags |= bindings::S_NOATIME | bindings::S_NOCMTIME;
+            (*inode).i_flags |= bindings::S_NOATIME;
+            if !params.keeps_cmtime {
+                (*inode).i_flags |= bindings::S_NOCMTIME;
+            }
             (*inode).i_op = params.iops.as_ptr();
         }
         self.i_size_write(params.size);

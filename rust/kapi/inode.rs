@@ -80,10 +80,10 @@ pub struct InodeAttributes {
     pub gid: u32,
     /// Time of the last access.
     pub atime: Timespec,
-    /// Time of the last change of the contents.
-    pub mtime: Timespec,
-    /// Time of the last change of the inode.
-    pub ctime: Timespec,
+    /// Time of the last change of the contents; `None` leaves it as it is.
+    pub mtime: Option<Timespec>,
+    /// Time of the last change of the inode; `None` leaves it as it is.
+    pub ctime: Option<Timespec>,
     /// Size on disk, in units of 512 bytes.
     pub blocks: u64,
 }
@@ -182,6 +182,17 @@ impl<T: FileSystem> Inode<T> {
     pub fn newsize_ok(&self, size: i64) -> Result {
         // SAFETY: By the type invariant.
         to_result(unsafe { bindings::inode_newsize_ok(self.as_ptr(), size) })
+    }
+
+    /// Writes the inode's attributes back, if they differ from what the file system has
+    /// (`sync_inode_metadata`). May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The file system's.
+    pub fn sync_metadata(&self) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::sync_inode_metadata(self.as_ptr(), 1) })
     }
 
     /// Throws pages of the cache away that lie beyond `size`, in bytes. May sleep.
@@ -345,12 +356,39 @@ impl<T: FileSystem> LentInode<T> {
     }
 
     fn set_times(&self, attributes: &InodeAttributes) {
-        let (atime, mtime, ctime) = (attributes.atime, attributes.mtime, attributes.ctime);
+        let atime = attributes.atime;
         // SAFETY: By the type invariant.
         unsafe {
             bindings::inode_set_atime(self.as_ptr(), atime.sec, atime.nsec as c_long);
-            bindings::inode_set_mtime(self.as_ptr(), mtime.sec, mtime.nsec as c_long);
-            bindings::inode_set_ctime(self.as_ptr(), ctime.sec, ctime.nsec as c_long);
+            if let Some(mtime) = attributes.mtime {
+                bindings::inode_set_mtime(self.as_ptr(), mtime.sec, mtime.nsec as c_long);
+            }
+            if let Some(ctime) = attributes.ctime {
+                bindings::inode_set_ctime(self.as_ptr(), ctime.sec, ctime.nsec as c_long);
+            }
+        }
+    }
+
+    /// Sets the time of the last change of the contents.
+    pub fn set_mtime(&self, time: Timespec) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_set_mtime(self.as_ptr(), time.sec, time.nsec as c_long) };
+    }
+
+    /// Sets the time of the last change of the inode.
+    pub fn set_ctime(&self, time: Timespec) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_set_ctime(self.as_ptr(), time.sec, time.nsec as c_long) };
+    }
+
+    /// The times of the last change of the contents, and of the inode.
+    pub fn mtime_ctime(&self) -> (Timespec, Timespec) {
+        // SAFETY: By the type invariant.
+        unsafe {
+            (
+                bindings::inode_get_mtime(self.as_ptr()).into(),
+                bindings::inode_get_ctime(self.as_ptr()).into(),
+            )
         }
     }
 
@@ -379,6 +417,13 @@ impl<T: FileSystem> LentInode<T> {
     pub fn remove_inode_hash(&self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::remove_inode_hash(self.as_ptr()) };
+    }
+
+    /// Counts pages, or discounts them, as under writeback to the backing device: those who write are
+    /// slowed down by it (`WB_WRITEBACK`). Any context.
+    pub fn count_writeback(&self, pages: isize) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::bdi_count_writeback(self.as_ptr(), pages as c_long) };
     }
 
     /// The page cache of the inode.

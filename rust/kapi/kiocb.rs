@@ -32,6 +32,10 @@ impl Kiocb<'_> {
         Self(unsafe { NonNull::new_unchecked(iocb) }, PhantomData)
     }
 
+    pub(crate) fn as_ptr(&mut self) -> *mut bindings::kiocb {
+        self.0.as_ptr()
+    }
+
     /// The position in the file, in bytes.
     #[inline]
     pub fn pos(&self) -> i64 {

@@ -5,7 +5,7 @@
 //! C interface: `include/linux/sched/mm.h`.
 
 use crate::bindings;
-use kernel::types::NotThreadSafe;
+use kernel::{prelude::*, types::NotThreadSafe};
 
 /// While it lives, allocations of the current task do not call into file systems
 /// (`memalloc_nofs_save`): needed where an allocation may run inside of memory reclaim.
@@ -30,5 +30,19 @@ impl Drop for MemallocNofs {
     fn drop(&mut self) {
         // SAFETY: `flags` is what the matching save returned, to the same task.
         unsafe { bindings::memalloc_nofs_restore(self.flags) };
+    }
+}
+
+/// Puts a value into a box, whatever it takes: when memory is short it waits. It does not call into file
+/// systems. May sleep.
+pub fn box_nofail<T>(value: T) -> KBox<T> {
+    const { assert!(size_of::<T>() > 0 && align_of::<T>() <= align_of::<u64>()) };
+    let gfp = bindings::GFP_NOFS | bindings::__GFP_NOFAIL;
+    // SAFETY: Always sound; with these flags it does not fail. The memory has the alignment of a `u64`.
+    let memory = unsafe { bindings::__kmalloc_noprof(size_of::<T>(), gfp) }.cast::<T>();
+    // SAFETY: The memory is ours, fits, and comes from the allocator of a `KBox`.
+    unsafe {
+        memory.write(value);
+        KBox::from_raw(memory)
     }
 }

@@ -141,6 +141,13 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         unsafe { (*self.as_ptr()).s_iflags |= bindings::SB_I_NO_DATA_INTEGRITY as c_ulong };
     }
 
+    /// Slows writers down by what the device itself has to write, not by what all of the system has
+    /// (`BDI_CAP_STRICTLIMIT`). After [`Self::setup_bdi`].
+    pub fn set_strictlimit(&mut self) {
+        // SAFETY: As in `set_magic`; the backing device is there, as nothing but `setup_bdi` sets another.
+        unsafe { bindings::sb_set_strictlimit(self.as_ptr()) };
+    }
+
     /// Gives the superblock a backing device of its own: `ra_pages` bounds readahead, `io_pages` is
     /// the preferred size of a read; both in pages.
     ///
@@ -231,6 +238,13 @@ pub(crate) unsafe extern "C" fn kill_sb<T: FileSystem>(sb: *mut bindings::super_
     // SAFETY: `sget_fc` set an `Arc` from `into_raw`. It is used only after `sget_fc` can no longer
     // look at the superblock.
     let data = unsafe { Arc::<T::Super>::from_raw((*sb).s_fs_info.cast()) };
+    // SAFETY: The VFS has the superblock locked; one with a root was filled.
+    unsafe {
+        if !(*sb).s_root.is_null() {
+            // An error stays with the files.
+            bindings::sync_filesystem(sb);
+        }
+    }
     T::shutdown_super(&data);
     // SAFETY: The superblock is anonymous: `set_anon_super_fc` gave it its device.
     unsafe { bindings::kill_anon_super(sb) };
@@ -253,6 +267,7 @@ impl<T: FileSystem> Table<T> {
             None
         },
         evict_inode: Some(evict_inode::<T>),
+        write_inode: Some(write_inode::<T>),
         sync_fs: Some(sync_fs::<T>),
         statfs: Some(statfs::<T>),
         umount_begin: Some(umount_begin::<T>),
@@ -296,6 +311,22 @@ unsafe extern "C" fn evict_inode<T: FileSystem>(inode: *mut bindings::inode) {
     }
     // SAFETY: The slot lives on until `free_inode`.
     T::evict_inode(unsafe { LentInode::from_raw(inode) });
+}
+
+/// Writes an inode back.
+///
+/// # Safety
+///
+/// Called by the VFS with an inode of `T`, which it keeps.
+unsafe extern "C" fn write_inode<T: FileSystem>(
+    inode: *mut bindings::inode,
+    _wbc: *mut bindings::writeback_control,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements.
+        T::write_inode(unsafe { Inode::from_raw(inode) })?;
+        Ok(0)
+    })
 }
 
 /// Makes a superblock durable.

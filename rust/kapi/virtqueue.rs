@@ -13,6 +13,7 @@ use crate::{
     folio::{FolioRef, LockedFolio},
     handoff::{Chain, Owned, Waiter},
     pinned_pages::PinnedPages,
+    temp_pages::TempPages,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -78,6 +79,14 @@ impl<'a> Buffers<'_, 'a> {
     pub fn readable_pages(&mut self, pages: &'a PinnedPages) -> Result {
         self.still_readable()?;
         self.pages(pages)
+    }
+
+    /// Copies of pages that the device reads.
+    pub fn readable_temp_pages(&mut self, pages: &'a TempPages) -> Result {
+        self.still_readable()?;
+        pages
+            .parts()
+            .try_for_each(|(page, len)| self.add(page, 0, len))
     }
 
     /// Bytes that the device writes.

@@ -55,7 +55,10 @@ impl Connection {
         completion: Option<KBox<dyn Completion>>,
         gfp: Gfp,
     ) -> Result {
-        let role = Role::Background { completion };
+        let role = Role::Background {
+            completion,
+            moved: O::moved,
+        };
         let mut request = self
             .engine
             .requests
@@ -84,6 +87,7 @@ impl Connection {
         }
         let role = Role::Background {
             completion: Some(completion),
+            moved: O::moved,
         };
         let blank = Request::new(role, payload);
         let mut request = self.engine.requests.alloc(blank, Gfp::Kernel)?;
@@ -155,26 +159,28 @@ impl Connection {
     }
 
     /// The result of a background request.
-    fn outcome(&self, request: &OwnedRequest) -> Result<usize> {
+    fn outcome(&self, request: &OwnedRequest, moved: fn(&[u8], usize) -> usize) -> Result<usize> {
         if !request.was_answered() {
             return Err(self.lost(request));
         }
         request
             .check()
-            .map(|(_, tail)| tail)
+            .map(|(fixed, tail)| moved(fixed, tail))
             .map_err(|error| self.refused(request.opcode(), None, error.into()))
     }
 
     /// Tells whoever cares about the end of a background request.
     fn end_background(&self, mut request: OwnedRequest) {
-        let result = self.outcome(&request);
-        let payload = request.take_payload();
-        if let Role::Background { completion } = request.role() {
-            if let Some(completion) = completion.take() {
+        if let Role::Background { completion, moved } = request.role() {
+            let (completion, moved) = (completion.take(), *moved);
+            let result = self.outcome(&request, moved);
+            let payload = request.take_payload();
+            // What waits for memory may need what the request holds.
+            drop(request);
+            if let Some(completion) = completion {
                 completion.complete(self, payload, result);
             }
         }
-        drop(request);
         self.background.queue.lock().finished();
         self.background.idle.notify_all();
     }

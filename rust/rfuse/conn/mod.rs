@@ -9,11 +9,13 @@ pub(crate) mod forget;
 pub(crate) mod pieces;
 pub(crate) mod request;
 pub(crate) mod session;
+pub(crate) mod written;
 
 use self::{
     background::Background,
     forget::Forgets,
     request::{OwnedRequest, Request},
+    written::Written,
 };
 use crate::transport::Transport;
 use kernel::{
@@ -24,7 +26,9 @@ use kernel::{
         Arc, SetOnce,
     },
 };
-use rfuse_kapi::{handoff::Cache, ids, read_once::ReadOnce, workqueue::Workqueue};
+use rfuse_kapi::{
+    handoff::Cache, ids, read_once::ReadOnce, temp_pages::Reserve, workqueue::Workqueue,
+};
 use rfuse_proto::{
     flags::InitFlags,
     init::Negotiated,
@@ -32,12 +36,17 @@ use rfuse_proto::{
     op::{Caller, Optional},
 };
 
+/// Pages that are kept so that writing back goes on when memory is short.
+const RESERVE: i32 = 64;
+
 /// What all connections share.
 pub(crate) struct Engine {
     /// Where requests come from.
     pub(crate) requests: Cache<Request>,
     /// Where everything runs that must sleep.
     pub(crate) workqueue: Workqueue,
+    /// Pages for what is written back when memory is short.
+    reserve: Arc<Reserve>,
 }
 
 impl Engine {
@@ -46,6 +55,7 @@ impl Engine {
         Ok(Self {
             requests: Cache::new(c"rfuse_request")?,
             workqueue: Workqueue::new(c"rfuse")?,
+            reserve: Reserve::new(RESERVE)?,
         })
     }
 }
@@ -77,6 +87,8 @@ pub(crate) struct Connection {
     missing: Atomic<u32>,
     lock_owners: lock_owner::Key,
     #[pin]
+    written: Written,
+    #[pin]
     background: Background,
     #[pin]
     forgets: Forgets,
@@ -96,6 +108,7 @@ impl Connection {
                 attr_version: Atomic::new(1),
                 missing: Atomic::new(0),
                 lock_owners: lock_owner::Key::new(rfuse_kapi::random::words()),
+                written <- Written::new(),
                 background <- Background::new(),
                 forgets <- Forgets::new(),
             }? Error),
@@ -167,6 +180,11 @@ impl Connection {
         self.phase.store(Phase::Aborted as u32, Relaxed);
         self.transport.abort();
         self.run_background();
+    }
+
+    /// Pages for when memory is short.
+    pub(crate) fn reserve(&self) -> &Arc<Reserve> {
+        &self.engine.reserve
     }
 
     /// Whether the server refuses to make a name that exists, so that it need not be looked up before.

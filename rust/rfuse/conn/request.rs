@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use rfuse_kapi::{
     handoff::Owned,
     pinned_pages::PinnedPages,
+    temp_pages::TempPages,
     virtqueue::{Buffers, Transfer},
 };
 use rfuse_proto::{
@@ -37,13 +38,15 @@ pub(crate) enum Payload {
     PinnedSource(PinnedPages),
     /// Pieces of memory, which are sent.
     Pieces(Pieces),
+    /// Copies of pages, which are sent.
+    TempPages(TempPages),
 }
 
 impl Payload {
     /// How many bytes of a reply it can take.
     pub(crate) fn capacity(&self) -> usize {
         match self {
-            Self::None | Self::PinnedSource(_) | Self::Pieces(_) => 0,
+            Self::None | Self::PinnedSource(_) | Self::Pieces(_) | Self::TempPages(_) => 0,
             Self::Bytes(bytes) => bytes.len(),
             Self::Pinned(pages) => pages.len(),
             Self::Folios(folios) => folios.size(),
@@ -53,7 +56,7 @@ impl Payload {
 
 /// What happens once a background request is over. Process context, may sleep.
 pub(crate) trait Completion: Send {
-    /// `result` is the number of bytes of `payload` that the server filled.
+    /// `result` is the number of bytes of `payload` that the server filled or took.
     fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>);
 }
 
@@ -68,6 +71,8 @@ pub(crate) enum Role {
     Background {
         /// What to do with the answer.
         completion: Option<KBox<dyn Completion>>,
+        /// See [`Operation::moved`].
+        moved: fn(&[u8], usize) -> usize,
     },
     /// There is no answer.
     Forget,
@@ -206,6 +211,10 @@ impl Transfer for Request {
             Payload::None => buffers.writable(reply),
             Payload::PinnedSource(pages) => {
                 buffers.readable_pages(pages)?;
+                buffers.writable(reply)
+            }
+            Payload::TempPages(pages) => {
+                buffers.readable_temp_pages(pages)?;
                 buffers.writable(reply)
             }
             Payload::Pieces(pieces) => {

@@ -15,6 +15,7 @@ use rfuse_proto::{
 const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::ATOMIC_O_TRUNC)
     .union(InitFlags::BIG_WRITES)
+    .union(InitFlags::WRITEBACK_CACHE)
     .union(InitFlags::AUTO_INVAL_DATA)
     .union(InitFlags::EXPLICIT_INVAL_DATA)
     .union(InitFlags::DO_READDIRPLUS)
@@ -95,8 +96,12 @@ impl Connection {
     /// Ends background work before the inodes go, which wait for their folios. A server that does
     /// not answer is cut off when the caller loses patience (a signal). May sleep.
     pub(crate) fn quiesce(&self) {
-        if self.wait_background().is_err() {
+        if self.wait_nothing_written().is_err() || self.wait_background().is_err() {
             self.abort();
+        }
+        // After an abort this takes no server: it only waits for those who clean up.
+        while self.wait_nothing_written().is_err() && self.written_bytes() > 0 {
+            kernel::time::delay::fsleep(Delta::from_millis(DRAIN_STEP));
         }
     }
 

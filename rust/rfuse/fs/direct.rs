@@ -2,7 +2,7 @@
 
 //! Reading and writing around the page cache.
 
-use super::{handle::Handle, inode::Node, mount::Fs};
+use super::{handle::Handle, inode::Node, mount::Fs, writeback::settle};
 use crate::conn::{
     pieces::{Piece, Pieces},
     request::Payload,
@@ -30,6 +30,7 @@ const COPY_CHUNK: usize = 8 * PAGE_SIZE;
 ///
 /// `EAGAIN` where it must not wait; the server's; `EFAULT`.
 pub(crate) fn read(
+    inode: &Inode<Fs>,
     handle: &Handle,
     iocb: &mut Kiocb<'_>,
     iter: &mut IovIterDest<'_>,
@@ -37,6 +38,8 @@ pub(crate) fn read(
     if iocb.nowait() {
         return Err(EAGAIN);
     }
+    let end = iocb.pos().saturating_add(iter.len() as i64);
+    settle(inode, iocb.pos(), end.saturating_sub(1))?;
     let mut total = 0_usize;
     while !iter.is_empty() {
         let (asked, got) = match read_once(handle, iocb.pos(), iter) {
@@ -107,11 +110,9 @@ pub(crate) fn write(
     iocb: &mut Kiocb<'_>,
     iter: &mut IovIterSource<'_>,
 ) -> Result<usize> {
-    let (start, len) = (iocb.pos(), iter.len() as i64);
-    if inode.mapping().nrpages() > 0 {
-        let end = start.saturating_add(len).saturating_sub(1);
-        inode.mapping().write_and_wait_range(start, end)?;
-    }
+    let start = iocb.pos();
+    let end = start.saturating_add(iter.len() as i64);
+    settle(inode, start, end.saturating_sub(1))?;
     let mut total = 0_usize;
     while !iter.is_empty() {
         let (asked, taken) = match write_once(handle, iocb, iter) {

@@ -5,9 +5,11 @@
 use super::{
     acl, attr, direct,
     handle::{Handle, HandleKind},
-    inode::{self, drop_pages},
+    inode::{self, drop_pages, Node},
     mount::Fs,
-    range, setattr, write, xattr,
+    range, setattr, write,
+    writeback::{hold, settle},
+    xattr,
 };
 use kernel::{
     iov::{IovIterDest, IovIterSource},
@@ -96,16 +98,26 @@ impl FileOperations for RegularFile {
         inode.data().check()?;
         let conn = &inode.super_data().conn;
         let nodeid = inode.data().nodeid();
-        let handle = Handle::open(conn, HandleKind::File, nodeid, file.flags())?;
+        let open = || Handle::open(conn, HandleKind::File, nodeid, file.flags());
+        let handle = match file.flags() & O_TRUNC != 0 && conn.has(InitFlags::ATOMIC_O_TRUNC) {
+            false => open()?,
+            true => {
+                let _lock = inode.lock();
+                let _barrier = hold(inode)?;
+                let handle = open()?;
+                inode::cut(inode);
+                handle
+            }
+        };
         let handle = Arc::new(handle, GFP_KERNEL)?;
-        if file.flags() & O_TRUNC != 0 && conn.has(InitFlags::ATOMIC_O_TRUNC) {
-            inode::cut(inode);
-        }
         Self::made(inode, file, handle.as_arc_borrow())?;
         Ok(handle)
     }
 
     fn made(inode: &Inode<Fs>, file: &OpeningFile<'_>, handle: ArcBorrow<'_, Handle>) -> Result {
+        if file.is_writable() {
+            inode.data().writes.opened(handle.into())?;
+        }
         handle.restrict(file);
         file.set_can_odirect();
         file.set_nowait();
@@ -115,8 +127,11 @@ impl FileOperations for RegularFile {
         Ok(())
     }
 
-    fn release(_inode: &Inode<Fs>, handle: Arc<Handle>) {
-        drop(handle);
+    fn release(inode: &Inode<Fs>, handle: Arc<Handle>) {
+        if handle.is_writable() {
+            Node::write_remains(inode);
+            inode.data().writes.released(&handle);
+        }
     }
 
     #[inline(always)]
@@ -128,7 +143,7 @@ impl FileOperations for RegularFile {
         let inode = file.inode();
         inode.data().check()?;
         if file.data().is_direct() || iocb.direct() {
-            return direct::read(file.data(), iocb, iter);
+            return direct::read(inode, file.data(), iocb, iter);
         }
         if inode.data().attributes_expired() && needs_attributes(inode, iocb, iter) {
             if iocb.nowait() {
@@ -153,15 +168,17 @@ impl FileOperations for RegularFile {
         if !file.is_writable() {
             return Ok(());
         }
-        file.write_and_wait_range(0, i64::MAX);
+        settle(file.inode(), 0, i64::MAX)?;
         file.check_wb_err()?;
+        file.inode().sync_metadata()?;
         file.data().flush(owner)
     }
 
     fn fsync(file: &File<'_, Self>, start: i64, end: i64, datasync: bool) -> Result {
         file.inode().data().check()?;
-        file.write_and_wait_range(start, end);
+        settle(file.inode(), start, end)?;
         file.check_wb_err()?;
+        file.inode().sync_metadata()?;
         file.data().fsync(datasync)
     }
 

@@ -14,6 +14,7 @@ use rfuse_proto::{
     wire::OpenOut,
 };
 
+const O_ACCMODE: u32 = 0o3;
 const O_CREAT: u32 = 0o100;
 const O_EXCL: u32 = 0o200;
 const O_NOCTTY: u32 = 0o400;
@@ -127,6 +128,16 @@ impl Handle {
             lock_owner: 0,
             flags,
         }
+    }
+
+    /// As [`Self::write`], for what is written back on nobody's behalf.
+    pub(crate) fn write_back(&self, offset: u64, size: u32, write_flags: u32) -> op::Write {
+        self.write(offset, size, write_flags, self.handle.flags)
+    }
+
+    /// Whether it may be written by.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.handle.flags & O_ACCMODE != 0
     }
 
     /// What is cached of the file may be used.

@@ -4,7 +4,7 @@
 
 use super::{
     dir::DirInodeOps, file::FileInodeOps, mount::Fs, read::Pages, readdir::DirFileOps,
-    symlink::SymlinkInodeOps,
+    symlink::SymlinkInodeOps, writeback::Writes,
 };
 use crate::conn::Connection;
 use kernel::{
@@ -71,6 +71,9 @@ pub(crate) struct Node {
     no_capability_until: Atomic<u64>,
     #[pin]
     state: SpinLock<State>,
+    /// What is written back.
+    #[pin]
+    pub(crate) writes: Writes,
 }
 
 /// An answer about a node: its attributes, and when the question was asked.
@@ -115,6 +118,7 @@ impl Node {
                 btime: None,
                 mtime: Time::default(),
             }),
+            writes <- Writes::new(),
         })
     }
 
@@ -259,7 +263,7 @@ impl Node {
     /// Ends a file at `size` where a read said so, if nothing newer is known since `asked_at`.
     pub(crate) fn end_at(&self, inode: &LentInode<Fs>, size: u64, asked_at: u64) {
         let state = self.state.lock();
-        if state.attr_version <= asked_at && inode.size() > size {
+        if !owns_changes(inode) && state.attr_version <= asked_at && inode.size() > size {
             inode.i_size_write(size);
         }
     }
@@ -273,17 +277,24 @@ pub(crate) fn timespec(time: Time) -> Timespec {
     }
 }
 
-fn vfs_attributes(attributes: &Attributes) -> InodeAttributes {
+/// `owned` says that times of changes are kept here.
+fn vfs_attributes(attributes: &Attributes, owned: bool) -> InodeAttributes {
+    let changed = |time| (!owned).then(|| timespec(time));
     InodeAttributes {
         perm: attributes.mode & 0o7777,
         nlink: attributes.nlink,
         uid: attributes.uid,
         gid: attributes.gid,
         atime: timespec(attributes.atime),
-        mtime: timespec(attributes.mtime),
-        ctime: timespec(attributes.ctime),
+        mtime: changed(attributes.mtime),
+        ctime: changed(attributes.ctime),
         blocks: attributes.blocks,
     }
+}
+
+/// Whether writes stay in the page cache, so that size and times of changes are kept here.
+pub(crate) fn owns_changes(inode: &LentInode<Fs>) -> bool {
+    inode.kind() == FileKind::Regular && inode.super_data().conn.has(InitFlags::WRITEBACK_CACHE)
 }
 
 /// The type bits of a mode that was validated.
@@ -295,6 +306,7 @@ fn kind(attributes: &Attributes) -> FileKind {
 pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
     let (node, conn) = (inode.data(), &inode.super_data().conn);
     let attributes = fresh.attributes;
+    let owned = owns_changes(inode);
     let (old_size, old_mtime) = {
         let mut state = node.state.lock();
         if state.attr_version > fresh.asked_at {
@@ -303,31 +315,34 @@ pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
         state.attr_version = conn.next_attr_version();
         let old = (inode.size(), state.mtime);
         node.absorb(&mut state, attributes);
-        inode.set_attributes(&vfs_attributes(attributes));
-        if inode.kind() == FileKind::Regular || old.0 != attributes.size {
+        inode.set_attributes(&vfs_attributes(attributes, owned));
+        if !owned && (inode.kind() == FileKind::Regular || old.0 != attributes.size) {
             inode.i_size_write(attributes.size);
         }
         node.hold_attributes(fresh.valid);
         old
     };
-    if inode.kind() == FileKind::Regular {
+    if inode.kind() == FileKind::Regular && !owned {
         let touched = old_mtime != attributes.mtime;
         follow_size(inode, old_size, attributes.size, touched);
     }
 }
 
-/// Applies what the server says of a change that it was asked for. May sleep.
-pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
+/// Applies what the server says of a change that it was asked for; `resized` says that the size is a part of
+/// it. May sleep.
+pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>, resized: bool) {
     let (node, conn) = (inode.data(), &inode.super_data().conn);
     let attributes = fresh.attributes;
+    let owned = owns_changes(inode);
+    let follows = inode.kind() == FileKind::Regular && (resized || !owned);
     let old_size = {
         let mut state = node.state.lock();
         let overtaken = state.attr_version > fresh.asked_at;
         state.attr_version = conn.next_attr_version();
         node.absorb(&mut state, attributes);
-        inode.set_attributes(&vfs_attributes(attributes));
+        inode.set_attributes(&vfs_attributes(attributes, owned));
         let old_size = inode.size();
-        if inode.kind() == FileKind::Regular {
+        if follows {
             inode.i_size_write(attributes.size);
         }
         // Something else has changed meanwhile: this is right, but not all.
@@ -337,7 +352,7 @@ pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
         });
         old_size
     };
-    if inode.kind() == FileKind::Regular && old_size != attributes.size {
+    if follows && old_size != attributes.size {
         resize_cache(inode, old_size, attributes.size);
     }
 }
@@ -491,6 +506,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         ),
         _ => (InodeOps::of::<FileInodeOps>(), None, None),
     };
+    let keeps_cmtime = kind == FileKind::Regular && conn.has(InitFlags::WRITEBACK_CACHE);
     let max_order = conn.max_pages().checked_ilog2().unwrap_or(0);
     new.init(&NewInodeParams {
         ino: fresh.attributes.ino,
@@ -498,7 +514,8 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         rdev: (fresh.attributes.rdev.major, fresh.attributes.rdev.minor),
         generation: generation as u32,
         size: fresh.attributes.size,
-        attributes: &vfs_attributes(fresh.attributes),
+        attributes: &vfs_attributes(fresh.attributes, false),
+        keeps_cmtime,
         iops,
         fops,
         aops,

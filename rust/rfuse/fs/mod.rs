@@ -19,6 +19,7 @@ mod readdir;
 mod setattr;
 mod symlink;
 mod write;
+mod writeback;
 mod xattr;
 
 pub(crate) use self::mount::Fs;

@@ -117,11 +117,11 @@ impl FileSystem for Fs {
             // Leaves the umask to the file system, too.
             sb.set_posixacl();
         }
-        sb.set_no_data_integrity();
         sb.setup_bdi(
             negotiated.max_readahead as usize / PAGE_SIZE,
             conn.max_pages(),
         )?;
+        sb.set_strictlimit();
         let asked_at = conn.attr_version();
         let (attributes, valid) = conn.call(op::Getattr {
             nodeid: ROOT_ID,
@@ -156,8 +156,13 @@ impl FileSystem for Fs {
         super::xattr::set(inode, name.to_bytes(), change, 0)
     }
 
+    fn write_inode(inode: &Inode<Self>) -> Result {
+        super::setattr::write_times(inode)
+    }
+
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {
         let conn = &sb.data().conn;
+        conn.wait_written()?;
         if conn.lacks(Optional::Syncfs) {
             return Ok(());
         }

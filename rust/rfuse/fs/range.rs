@@ -2,7 +2,7 @@
 
 //! Ranges of files: where data is, reserving, freeing and copying.
 
-use super::{attr, file::RegularFile, inode::Node};
+use super::{attr, file::RegularFile, inode::Node, writeback::settle};
 use crate::conn::Connection;
 use kernel::{page::PAGE_SIZE, prelude::*};
 use rfuse_kapi::file::File;
@@ -48,7 +48,7 @@ fn seek_data(file: &File<'_, RegularFile>, offset: i64, whence: i32) -> Result<i
     inode.data().check()?;
     let conn = handle.conn();
     if !conn.lacks(Optional::Lseek) {
-        inode.mapping().write_and_wait_range(0, i64::MAX)?;
+        settle(inode, 0, i64::MAX)?;
         let (nodeid, fh) = handle.ids();
         let answer = conn.call(op::Lseek {
             nodeid,
@@ -83,9 +83,7 @@ pub(crate) fn fallocate(file: &File<'_, RegularFile>, mode: u32, offset: i64, le
     let _lock = inode.lock();
     let changes = mode & (PUNCH_HOLE | ZERO_RANGE) != 0;
     if changes {
-        inode
-            .mapping()
-            .write_and_wait_range(offset, end.saturating_sub(1))?;
+        settle(inode, offset, end.saturating_sub(1))?;
     }
     let old_size = inode.size();
     let grows = mode & KEEP_SIZE == 0 && end as u64 > old_size;
@@ -145,15 +143,11 @@ pub(crate) fn copy_file_range(
     let last = |pos: i64| pos.saturating_add(len as i64).saturating_sub(1);
     {
         let _lock = source.lock();
-        source
-            .mapping()
-            .write_and_wait_range(from_pos, last(from_pos))?;
+        settle(source, from_pos, last(from_pos))?;
     }
     let _lock = target.lock();
     to.modified()?;
-    target
-        .mapping()
-        .write_and_wait_range(to_pos, last(to_pos))?;
+    settle(target, to_pos, last(to_pos))?;
     let ((nodeid_in, fh_in), (nodeid_out, fh_out)) = (from.data().ids(), to.data().ids());
     let copied = ask_to_copy(
         conn,

@@ -2,7 +2,7 @@
 
 //! Filling the page cache: folios are read straight from the server.
 
-use super::{file::RegularFile, handle::Handle, inode::Node, mount::Fs};
+use super::{file::RegularFile, handle::Handle, inode::Node, mount::Fs, writeback};
 use crate::conn::{
     folios::Folios,
     request::{Completion, Payload},
@@ -18,6 +18,7 @@ use rfuse_kapi::{
     folio::LockedFolio,
     handoff::Gfp,
     inode::Inode,
+    writeback::WritebackControl,
 };
 use rfuse_proto::{flags::InitFlags, op};
 
@@ -33,6 +34,12 @@ impl AddressSpaceOperations for Pages {
     type FileOps = RegularFile;
 
     fn read_folio(inode: &Inode<Fs>, file: FileData<'_, Self>, folio: LockedFolio) -> Result {
+        // The server may not have yet what was written here.
+        let start = folio.pos() as u64;
+        inode
+            .data()
+            .writes
+            .wait(start, start.saturating_add(folio.size() as u64))?;
         let mut run = Run::new(inode, file);
         run.add(folio)?;
         run.attend()
@@ -40,6 +47,11 @@ impl AddressSpaceOperations for Pages {
 
     fn readahead(inode: &Inode<Fs>, file: FileData<'_, Self>, folios: Readahead<'_>) {
         let conn = &inode.super_data().conn;
+        let start = folios.pos() as u64;
+        let end = start.saturating_add(folios.len() as u64);
+        if inode.data().writes.is_busy(start, end) {
+            return;
+        }
         let attended = folios.is_standalone() && folios.page_count() <= ATTEND_MAX;
         let mut run = Run::new(inode, file);
         for folio in folios {
@@ -54,6 +66,30 @@ impl AddressSpaceOperations for Pages {
             true => run.attend(),
             false => run.send(),
         };
+    }
+
+    fn read_range(
+        inode: &Inode<Fs>,
+        file: FileData<'_, Self>,
+        pos: u64,
+        len: usize,
+    ) -> Result<KVec<u8>> {
+        inode
+            .data()
+            .writes
+            .wait(pos, pos.saturating_add(len as u64))?;
+        let range = Run::new(inode, file).range(pos, u32::try_from(len)?);
+        let room = Payload::Bytes(KVec::zeroed(len, GFP_KERNEL)?);
+        let conn = &inode.super_data().conn;
+        let (filled, Payload::Bytes(mut bytes)) = conn.call_with(op::Read(range), room)? else {
+            return Err(EIO);
+        };
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    fn writepages(inode: &Inode<Fs>, wbc: WritebackControl<'_>) -> Result {
+        writeback::writepages(inode, wbc)
     }
 }
 

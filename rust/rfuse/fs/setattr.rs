@@ -2,19 +2,23 @@
 
 //! Changing attributes.
 
-use super::{attr, file::RegularFile, inode, mount::Fs};
+use super::{attr, file::RegularFile, inode, mount::Fs, writeback};
 use kernel::prelude::*;
 use rfuse_kapi::{
     dentry::Dentry,
     iattr::{Iattr, TimeChange},
     ids::{self, MntIdmap},
     inode::{FileKind, Inode},
+    time::Timespec,
 };
 use rfuse_proto::{
     attr::Time,
     flags::InitFlags,
     op::{self, SetTime},
 };
+
+/// The minor version since which SETATTR has a change time.
+const CTIME_MINOR: u32 = 23;
 
 const S_ISUID: u16 = 0o4000;
 const S_ISGID: u16 = 0o2000;
@@ -40,13 +44,67 @@ pub(crate) fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_
         inode::cut(inode);
         return Ok(());
     }
+    if inode::owns_changes(inode) {
+        prepare_owned(inode, attr)?;
+    }
     ask(inode, operation(idmap, dentry, inode, attr))?;
+    if inode::owns_changes(inode) {
+        keep_times(inode, attr);
+    }
     inode.forget_all_cached_acls();
     if attr.mode().is_some() && inode.is_dir() {
         // Who may search it may have changed.
         dentry.word().store(0, kernel::sync::atomic::Relaxed);
     }
     Ok(())
+}
+
+/// The server hears of what was written before it hears of this change, and of when a change of the size is
+/// made.
+fn prepare_owned(inode: &Inode<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {
+    match attr.size() {
+        Some(size) => {
+            if size != inode.size() {
+                attr.with_change_times();
+            }
+            Ok(())
+        }
+        None => {
+            writeback::settle(inode, 0, i64::MAX)?;
+            inode.sync_metadata()
+        }
+    }
+}
+
+/// The times that were set are kept here.
+fn keep_times(inode: &Inode<Fs>, attr: &Iattr<'_, Fs>) {
+    if let Some(mtime) = attr.any_mtime() {
+        inode.set_mtime(mtime);
+    }
+    if let Some(ctime) = attr.ctime() {
+        inode.set_ctime(ctime);
+    }
+}
+
+/// Tells the server of the times that are kept here. May sleep.
+///
+/// # Errors
+///
+/// The server's.
+pub(crate) fn write_times(inode: &Inode<Fs>) -> Result {
+    if !inode::owns_changes(inode) || inode.data().check().is_err() {
+        return Ok(());
+    }
+    let conn = &inode.super_data().conn;
+    let (mtime, ctime) = inode.mtime_ctime();
+    let minor = conn.negotiated().map_or(0, |it| it.minor);
+    conn.call(op::Setattr {
+        nodeid: inode.data().nodeid(),
+        mtime: Some(SetTime::To(time(mtime))),
+        ctime: (minor >= CTIME_MINOR).then(|| time(ctime)),
+        ..op::Setattr::default()
+    })
+    .map(|_| ())
 }
 
 /// Removes the set-user-id and set-group-id bits, if the server does not do so by itself.
@@ -75,6 +133,7 @@ fn operation(
     attr: &Iattr<'_, Fs>,
 ) -> op::Setattr {
     let conn = &inode.super_data().conn;
+    let owned = inode::owns_changes(inode);
     let (uid, gid) = (attr.uid(idmap, dentry), attr.gid(idmap, dentry));
     let size = attr.size();
     let chown = (uid.is_some() || gid.is_some()) && !inode.is_dir();
@@ -90,18 +149,24 @@ fn operation(
         gid,
         size,
         atime: attr.atime().map(set_time),
-        mtime: attr.mtime().map(set_time),
-        ctime: None,
+        mtime: match owned {
+            true => attr.any_mtime().map(|mtime| SetTime::To(time(mtime))),
+            false => attr.mtime().map(set_time),
+        },
+        ctime: attr.ctime().filter(|_| owned).map(time),
         lock_owner: size.map(|_| conn.lock_owner(ids::current_files())),
         kill_suidgid: kills && conn.has(InitFlags::HANDLE_KILLPRIV_V2),
     }
 }
 
-fn set_time(change: TimeChange) -> SetTime {
-    let time = |time: rfuse_kapi::time::Timespec| Time {
+fn time(time: Timespec) -> Time {
+    Time {
         sec: time.sec,
         nsec: time.nsec,
-    };
+    }
+}
+
+fn set_time(change: TimeChange) -> SetTime {
     match change {
         TimeChange::Now(now) => SetTime::Now(time(now)),
         TimeChange::To(then) => SetTime::To(time(then)),
@@ -114,7 +179,12 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
     if operation.size.is_some() && inode.kind() != FileKind::Regular {
         return Err(EINVAL);
     }
+    let _barrier = match operation.size {
+        Some(_) => Some(writeback::hold(inode)?),
+        None => None,
+    };
     let asked_at = conn.attr_version();
+    let resized = operation.size.is_some();
     let (attributes, valid) = conn.call(operation).inspect_err(|error| {
         if *error == EINTR {
             inode.data().expire_attributes(conn);
@@ -131,6 +201,7 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
             valid,
             asked_at,
         },
+        resized,
     );
     Ok(())
 }

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing through the page cache to the server, before `write(2)` returns.
+//! Writing through the page cache to the server, before `write(2)` returns, unless the server has agreed to
+//! hear of it later (WRITEBACK_CACHE).
 //!
 //! Whole pages are put into the page cache and sent from there. A part of a page that is not cached is
 //! sent from a copy, and does not become cached. No folio is locked while the server is asked: whoever
 //! waits for a folio does not wait for a server, but for one that reads.
 
-use super::{direct, file::RegularFile, handle::Handle, inode::Node, mount::Fs};
+use super::{
+    attr, direct,
+    file::RegularFile,
+    handle::Handle,
+    inode::{self, Node},
+    mount::Fs,
+    read::Pages,
+};
 use crate::conn::{
     pieces::{Piece, Pieces},
     request::Payload,
@@ -25,6 +33,9 @@ use rfuse_kapi::{
 };
 use rfuse_proto::flags::{InitFlags, WRITE_KILL_SUIDGID};
 
+const S_ISUID: u16 = 0o4000;
+const S_ISGID: u16 = 0o2000;
+
 /// `write(2)`. Returns the bytes written.
 ///
 /// # Errors
@@ -40,6 +51,7 @@ pub(crate) fn write_iter(
     if iocb.nowait() {
         return Err(EAGAIN);
     }
+    let stays = stays_cached(inode)?;
     let written = {
         let _lock = inode.lock();
         if iocb.generic_write_checks(iter)? == 0 {
@@ -49,10 +61,25 @@ pub(crate) fn write_iter(
         let handle = file.data();
         match handle.is_direct() || iocb.direct() {
             true => direct::write(inode, handle, iocb, iter),
+            false if stays => iocb.iomap_file_buffered_write::<Pages>(inode, iter),
             false => write_cached(inode, handle, iocb, iter),
         }?
     };
     iocb.generic_write_sync(written)
+}
+
+/// Whether the server is content to hear of what is written later. It is not where it must take privileges
+/// away. May sleep.
+fn stays_cached(inode: &Inode<Fs>) -> Result<bool> {
+    if !inode::owns_changes(inode) {
+        return Ok(false);
+    }
+    if inode.data().attributes_expired() {
+        attr::refresh(inode, false)?;
+    }
+    let conn = &inode.super_data().conn;
+    let privileged = inode.mode() & (S_ISUID | S_ISGID) != 0;
+    Ok(!(privileged && conn.has(InitFlags::HANDLE_KILLPRIV_V2)))
 }
 
 /// Writes until `iter` is empty or an error comes. The inode is locked.
@@ -99,6 +126,11 @@ fn write_once(
     let pos = iocb.pos();
     let pieces = gather(inode, pos, iter)?;
     let asked = pieces.len();
+    let writes = &inode.data().writes;
+    let (start, end) = (pos as u64, (pos as u64).saturating_add(asked as u64));
+    // What a mapping wrote must not arrive after this.
+    writes.wait(start, end)?;
+    let seq = writes.seq();
     let conn = handle.conn();
     let kill = conn.has(InitFlags::HANDLE_KILLPRIV_V2) && !ids::capable_fsetid();
     let operation = handle.write(
@@ -122,7 +154,7 @@ fn write_once(
     if written < asked {
         forget_pages(inode, pos.saturating_add(written as i64), asked);
     }
-    patch(inode, pos, &pieces, written);
+    patch(inode, pos, &pieces, written, writes.seq() != seq);
     Ok((asked, written))
 }
 
@@ -205,7 +237,9 @@ fn copy(len: usize, iter: &mut IovIterSource<'_>) -> Result<Piece> {
 
 /// Brings pages that were cached while a copy of their part was on its way up to date. Others may have
 /// read them before the server took the copy.
-fn patch(inode: &Inode<Fs>, pos: i64, pieces: &Pieces, written: usize) {
+///
+/// `overtaken` says that something was written back meanwhile, maybe with the old bytes.
+fn patch(inode: &Inode<Fs>, pos: i64, pieces: &Pieces, written: usize, overtaken: bool) {
     if inode.mapping().nrpages() == 0 {
         return;
     }
@@ -216,22 +250,19 @@ fn patch(inode: &Inode<Fs>, pos: i64, pieces: &Pieces, written: usize) {
             Piece::Folio { len, .. } => done = done.saturating_add(*len),
             Piece::Bytes(bytes) => {
                 let taken = bytes.get(..written.saturating_sub(done).min(bytes.len()));
-                patch_page(inode, at, taken.unwrap_or(&[]));
+                patch_page(inode, at, taken.unwrap_or(&[]), overtaken);
                 done = done.saturating_add(bytes.len());
             }
         }
     }
 }
 
-fn patch_page(inode: &Inode<Fs>, at: i64, bytes: &[u8]) {
+fn patch_page(inode: &Inode<Fs>, at: i64, bytes: &[u8], overtaken: bool) {
     match inode.mapping().uptodate_folio(at) {
         Some(folio) => {
             let offset = at.saturating_sub(folio.pos()) as usize;
-            if folio.copy_in(offset, bytes).is_ok() {
-                // A mapping's writes may have gone to the server with the old bytes around them.
-                if folio.is_dirty() {
-                    folio.mark_dirty();
-                }
+            if folio.copy_in(offset, bytes).is_ok() && overtaken {
+                folio.mark_dirty();
             }
         }
         // One that is being read now is dropped when it has come.

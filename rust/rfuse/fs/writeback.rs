@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Writing dirty pages back by way of copies.
+//!
+//! A dirty folio is copied, and its writeback ends at once: the page cache never waits for a server. The
+//! inode keeps the ranges that are on their way. Two writes of one page are never on their way at the same
+//! time: the second waits here for the first. What reads from the server, or changes the file by other
+//! requests, waits for what is on its way.
+
+use super::{handle::Handle, inode::Node, mount::Fs};
+use crate::conn::{
+    request::{Completion, Payload},
+    written::Entry,
+    Connection,
+};
+use kernel::{
+    new_mutex, new_spinlock,
+    page::PAGE_SIZE,
+    prelude::*,
+    sync::{aref::ARef, Arc, Mutex, SpinLock},
+};
+use rfuse_kapi::{
+    handoff::Gfp,
+    inode::Inode,
+    memalloc::{box_nofail, MemallocNofs},
+    temp_pages::TempPages,
+    wait::WaitQueue,
+    writeback::{Sink, WritebackControl, WritebackRange},
+};
+use rfuse_proto::flags::WRITE_CACHE;
+
+/// How many writes of one inode are with the server at a time.
+const FLIGHTS: usize = 64;
+
+/// A range of bytes that is on its way; `end` is not included.
+#[derive(Clone, Copy)]
+struct Flight {
+    start: u64,
+    end: u64,
+    seq: u64,
+}
+
+impl Flight {
+    fn meets(&self, start: u64, end: u64) -> bool {
+        self.start < end && start < self.end
+    }
+}
+
+/// A copy that is to be sent, or was.
+struct Copy {
+    flight: Flight,
+    inode: ARef<Inode<Fs>>,
+    /// Keeps RELEASE behind this WRITE.
+    handle: Arc<Handle>,
+    pages: Option<TempPages>,
+    account: Entry,
+    next: Option<KBox<Copy>>,
+}
+
+/// What the lock of [`Writes`] protects.
+struct State {
+    /// With the server.
+    flights: KVec<Flight>,
+    /// Waits for its turn, in order.
+    first: Option<KBox<Copy>>,
+    /// How many hold everything up.
+    barriers: usize,
+    seq: u64,
+}
+
+/// The writes of an inode that are on their way.
+#[pin_data]
+pub(crate) struct Writes {
+    #[pin]
+    state: SpinLock<State>,
+    #[pin]
+    fewer: WaitQueue,
+    /// The handles that may be written by.
+    #[pin]
+    handles: Mutex<KVec<Arc<Handle>>>,
+}
+
+/// While it exists, no write of the inode is with the server.
+pub(crate) struct Barrier<'a>(&'a Inode<Fs>);
+
+impl State {
+    /// The range and number of everything that is not sent yet.
+    fn waiting(&self) -> impl Iterator<Item = &Flight> {
+        let mut next = self.first.as_ref();
+        core::iter::from_fn(move || {
+            let copy = next?;
+            next = copy.next.as_ref();
+            Some(&copy.flight)
+        })
+    }
+
+    fn push(&mut self, copy: KBox<Copy>) {
+        let mut last = &mut self.first;
+        while let Some(copy) = last {
+            last = &mut copy.next;
+        }
+        *last = Some(copy);
+    }
+
+    /// Takes the first copy whose turn it is; it is a flight then.
+    fn take(&mut self) -> Option<KBox<Copy>> {
+        if self.barriers > 0 || self.flights.len() >= FLIGHTS {
+            return None;
+        }
+        let turn = self.waiting().position(|flight| {
+            let before = |other: &&Flight| other.seq < flight.seq;
+            let meets = |other: &Flight| other.meets(flight.start, flight.end);
+            !self.flights.iter().any(meets) && !self.waiting().filter(before).any(meets)
+        })?;
+        let mut link = &mut self.first;
+        for _ in 0..turn {
+            link = &mut link.as_mut()?.next;
+        }
+        let mut copy = link.take()?;
+        *link = copy.next.take();
+        if self.flights.push_within_capacity(copy.flight).is_err() {
+            // Cannot be: an inode that is written to has room.
+            copy.next = link.take();
+            *link = Some(copy);
+            return None;
+        }
+        Some(copy)
+    }
+
+    /// Whether anything up to the number `seq` is on its way that meets the range.
+    fn is_busy(&self, start: u64, end: u64, seq: u64) -> bool {
+        let busy = |flight: &Flight| flight.seq <= seq && flight.meets(start, end);
+        self.flights.iter().any(busy) || self.waiting().any(busy)
+    }
+}
+
+impl Writes {
+    /// None.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            state <- new_spinlock!(State {
+                flights: KVec::new(),
+                first: None,
+                barriers: 0,
+                seq: 0,
+            }),
+            fewer <- WaitQueue::new(),
+            handles <- new_mutex!(KVec::new()),
+        })
+    }
+
+    /// The file is open for writing by `handle`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn opened(&self, handle: Arc<Handle>) -> Result {
+        let _nofs = MemallocNofs::save();
+        let mut handles = self.handles.lock();
+        if handles.is_empty() && self.state.lock().flights.capacity() == 0 {
+            let room = KVec::with_capacity(FLIGHTS, GFP_KERNEL)?;
+            self.state.lock().flights = room;
+        }
+        Ok(handles.push(handle, GFP_KERNEL)?)
+    }
+
+    /// It no longer is. May sleep.
+    pub(crate) fn released(&self, handle: &Arc<Handle>) {
+        self.handles
+            .lock()
+            .retain(|other| !Arc::ptr_eq(other, handle));
+    }
+
+    fn handle(&self) -> Option<Arc<Handle>> {
+        self.handles.lock().first().cloned()
+    }
+
+    /// Whether anything is on its way that meets the range; `end` is not included. Does not sleep.
+    pub(crate) fn is_busy(&self, start: u64, end: u64) -> bool {
+        self.state.lock().is_busy(start, end, u64::MAX)
+    }
+
+    /// A number that grows with each write.
+    pub(crate) fn seq(&self) -> u64 {
+        self.state.lock().seq
+    }
+
+    /// Waits until the server has all that is on its way now and meets the range; `end` is not included.
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when killed.
+    pub(crate) fn wait(&self, start: u64, end: u64) -> Result {
+        let seq = self.seq();
+        self.fewer
+            .wait_killable(|| !self.state.lock().is_busy(start, end, seq))
+    }
+}
+
+/// Lets nothing be written back until the result is dropped, and waits for what is on its way. May sleep.
+///
+/// # Errors
+///
+/// `EINTR` when killed.
+pub(crate) fn hold(inode: &Inode<Fs>) -> Result<Barrier<'_>> {
+    let writes = &inode.data().writes;
+    {
+        let mut state = writes.state.lock();
+        state.barriers = state.barriers.saturating_add(1);
+    }
+    let barrier = Barrier(inode);
+    writes
+        .fewer
+        .wait_killable(|| writes.state.lock().flights.is_empty())?;
+    Ok(barrier)
+}
+
+impl Drop for Barrier<'_> {
+    fn drop(&mut self) {
+        {
+            let mut state = self.0.data().writes.state.lock();
+            state.barriers = state.barriers.saturating_sub(1);
+        }
+        send_all(self.0);
+    }
+}
+
+/// Writes dirty pages of a range back, and waits until the server has them; `end` is included. May sleep.
+///
+/// # Errors
+///
+/// `EINTR` when killed. Errors of the server stay with the mapping.
+pub(crate) fn settle(inode: &Inode<Fs>, start: i64, end: i64) -> Result {
+    if inode.mapping().nrpages() > 0 {
+        // What fails is told to those who have the file open.
+        let _ = inode.mapping().write_and_wait_range(start, end);
+    }
+    let end = (end.max(0) as u64).saturating_add(1);
+    inode.data().writes.wait(start.max(0) as u64, end)
+}
+
+/// Writes dirty pages of an inode back.
+pub(crate) fn writepages(inode: &Inode<Fs>, wbc: WritebackControl<'_>) -> Result {
+    let mut copier = Copier {
+        inode,
+        handle: inode.data().writes.handle(),
+        run: None,
+    };
+    let result = wbc.iomap_writepages(inode, &mut copier);
+    copier.send();
+    result
+}
+
+/// Copies what follows each other into one request.
+struct Copier<'a> {
+    inode: &'a Inode<Fs>,
+    handle: Option<Arc<Handle>>,
+    run: Option<(u64, TempPages)>,
+}
+
+impl Sink for Copier<'_> {
+    fn add(&mut self, range: &WritebackRange<'_>) {
+        let mut done = 0_usize;
+        while done < range.len() {
+            let copied = match self.extend(range, done) {
+                0 => self.begin(range, done),
+                more => more,
+            };
+            done = done.saturating_add(copied);
+        }
+    }
+}
+
+impl Copier<'_> {
+    /// Adds to the run what follows it.
+    fn extend(&mut self, range: &WritebackRange<'_>, from: usize) -> usize {
+        let most = self.inode.super_data().conn.max_write(0);
+        let pos = range.pos().saturating_add(from as u64);
+        match &mut self.run {
+            Some((start, pages)) if start.saturating_add(pages.len() as u64) == pos => {
+                pages.extend(range, from, most.saturating_sub(pages.len()))
+            }
+            _ => 0,
+        }
+    }
+
+    /// Begins another run.
+    fn begin(&mut self, range: &WritebackRange<'_>, from: usize) -> usize {
+        self.send();
+        let conn = &self.inode.super_data().conn;
+        let pages = TempPages::copy_of(conn.reserve(), range, from, conn.max_write(0));
+        let len = pages.len();
+        self.run = Some((range.pos().saturating_add(from as u64), pages));
+        len
+    }
+
+    /// Sends the run, as soon as it may be.
+    fn send(&mut self) {
+        let Some((start, pages)) = self.run.take() else {
+            return;
+        };
+        let Some(handle) = self.handle.clone() else {
+            // Nobody has the file open for writing: there is nothing to write by.
+            return self.inode.mapping().set_error(EIO);
+        };
+        let end = start.saturating_add(pages.len() as u64);
+        self.inode.count_writeback(pages_of(&pages));
+        let account = self
+            .inode
+            .super_data()
+            .conn
+            .enter_written(pages.len() as u64);
+        let copy = box_nofail(Copy {
+            flight: Flight { start, end, seq: 0 },
+            inode: self.inode.into(),
+            handle,
+            pages: Some(pages),
+            account,
+            next: None,
+        });
+        enqueue(self.inode, copy);
+        send_all(self.inode);
+    }
+}
+
+/// The pages that a copy counts for.
+fn pages_of(pages: &TempPages) -> isize {
+    pages.len().div_ceil(PAGE_SIZE) as isize
+}
+
+fn enqueue(inode: &Inode<Fs>, mut copy: KBox<Copy>) {
+    let mut state = inode.data().writes.state.lock();
+    state.seq = state.seq.saturating_add(1);
+    copy.flight.seq = state.seq;
+    state.push(copy);
+}
+
+/// Sends every copy whose turn it is. May sleep.
+fn send_all(inode: &Inode<Fs>) {
+    loop {
+        let copy = inode.data().writes.state.lock().take();
+        match copy {
+            Some(copy) => copy.send(),
+            None => return,
+        }
+    }
+}
+
+impl Copy {
+    /// Sends it, as far as the file reaches by now.
+    fn send(mut self: KBox<Self>) {
+        let Some(mut pages) = self.pages.take() else {
+            return;
+        };
+        let conn = self.inode.super_data().conn.clone();
+        let counted = pages_of(&pages);
+        let left = self.inode.size().saturating_sub(self.flight.start);
+        pages.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let size = u32::try_from(pages.len()).unwrap_or(0);
+        let landing = box_nofail(Landing {
+            copy: self,
+            asked: pages.len(),
+            counted,
+        });
+        if size == 0 {
+            return landing.complete(&conn, Payload::None, Ok(0));
+        }
+        if conn.is_aborted() {
+            return landing.complete(&conn, Payload::None, Err(ECONNABORTED));
+        }
+        let operation =
+            landing
+                .copy
+                .handle
+                .write_back(landing.copy.flight.start, size, WRITE_CACHE);
+        let _nofs = MemallocNofs::save();
+        // Cannot fail: the allocation does not, and the request has no name.
+        let _ = conn.send_background(
+            &operation,
+            Payload::TempPages(pages),
+            Some(landing),
+            Gfp::NofsNofail,
+        );
+    }
+}
+
+/// What becomes of a copy that was sent.
+struct Landing {
+    copy: KBox<Copy>,
+    asked: usize,
+    counted: isize,
+}
+
+impl Completion for Landing {
+    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
+        // The pages go first: others may wait for them.
+        drop(payload);
+        let this = KBox::into_inner(self);
+        let (inode, flight) = (&this.copy.inode, this.copy.flight);
+        match result {
+            Ok(taken) if taken == this.asked => {}
+            Ok(_) => inode.mapping().set_error(EIO),
+            Err(error) => inode.mapping().set_error(error),
+        }
+        inode.count_writeback(this.counted.wrapping_neg());
+        inode.data().expire_attributes(conn);
+        {
+            let mut state = inode.data().writes.state.lock();
+            state.flights.retain(|other| other.seq != flight.seq);
+        }
+        inode.data().writes.fewer.wake_all();
+        send_all(inode);
+        conn.strike_written(&this.copy.account);
+    }
+}
+
+/// The writes of a node, for those who look at it as a whole.
+impl Node {
+    /// Writes back what is dirty, without waiting, as the last descriptor that may write goes. May sleep.
+    pub(crate) fn write_remains(inode: &Inode<Fs>) {
+        if inode.mapping().has_dirty_pages() {
+            inode.mapping().fdatawrite();
+        }
+    }
+}
