@@ -77,6 +77,16 @@ skip() {
 	exit 0
 }
 
+# progress TEXT: a line that a long form shows while it runs.
+progress() {
+	echo "# progress: $1"
+}
+
+# short_long SHORT LONG: the one that fits the form in which the case runs.
+short_long() {
+	if [ -n "${RIG_LONG-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
 # fsmount TAG DIRECTORY [MOUNT OPTION…]: mounts the file system under test.
 fsmount() {
 	rig_tag=$1 rig_dir=$2

@@ -17,6 +17,8 @@ from .machine import Machine
 BOOT_SECONDS = 90
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
 GRACE_SECONDS = 40
+# A line of a case's output that its long form shows at once.
+PROGRESS = "# progress: "
 CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Blocked State")
 
 
@@ -195,6 +197,8 @@ class Runner:
                 out.write(event["text"])
                 if event["event"] == "line":
                     ktap.line(event["text"].rstrip("\n"))
+                    if "RIG_LONG" in self.env and event["text"].startswith(PROGRESS):
+                        print(f"# {time.strftime('%H:%M:%S')} {case.name}: {event['text'][len(PROGRESS):]}", end="", flush=True)
             try:
                 done = self.agent.run(order, self.seconds(case) + self.grace, output)
             except GuestGone as error:
