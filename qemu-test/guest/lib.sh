@@ -103,6 +103,26 @@ bind_virtiofs() {
 	done
 }
 
+# becomes WANTED COMMAND…: polls for 5 s (the timeouts are 1 s) until COMMAND prints WANTED.
+becomes() {
+	wanted=$1
+	shift
+	tries=50
+	until [ "$("$@" 2> /dev/null)" = "$wanted" ]; do
+		tries=$((tries - 1))
+		if [ "$tries" -eq 0 ]; then
+			echo "is: $("$@" 2>&1), should be: $wanted"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# absent NAME: says so of a name that is not there, for `becomes`.
+absent() {
+	[ -e "$1" ] || echo absent
+}
+
 # centiseconds: time since boot in hundredths of a second.
 centiseconds() {
 	cut -d ' ' -f 1 /proc/uptime | tr -d .

@@ -6,6 +6,7 @@
     # long: 600              it has a long form (RIG_LONG=1, for `make test-long`), of that many seconds at most
     # programs: fsx          suites of scripts/suites.crates that it calls
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
+    # share: TAG of=OTHER [OPTIONS]   another server of OTHER's directory
     # share: TAG server=hostile [OPTIONS]   the tree of qemu-test/hostile, and options for that
     # boot: own              a guest of its own; another word: a guest for the cases that have that word
     # cpus: 2                processors of its guest (1)

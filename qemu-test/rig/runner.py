@@ -146,9 +146,10 @@ class Runner:
         self.boots += 1
         shares = []
         for tag, options in cases_module.shares_of(group).items():
-            folder = self.run / "share" / tag
+            other = re.match(r"of=(\S+)\s*", options)
+            folder = self.run / "share" / (other[1] if other else tag)
             folder.mkdir(parents=True, exist_ok=True)
-            shares.append(hostile.make(tag, folder, self.run, options))
+            shares.append(hostile.make(tag, folder, self.run, options[other.end() if other else 0:]))
         limit = self.boot_seconds + sum(self.seconds(case) + self.grace for case in group)
         self.machine = Machine(
             self.run, shares, kernel=self.kernel, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory,
