@@ -2,10 +2,12 @@
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/fs_struct.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/splice.h>
 #include <linux/statfs.h>
 #include <linux/uio.h>
 
@@ -181,4 +183,119 @@ __rfuse_helper bool rfuse_helper_iov_iter_extract_will_pin(const struct iov_iter
 __rfuse_helper bool rfuse_helper_want_init_on_alloc(gfp_t flags)
 {
 	return want_init_on_alloc(flags);
+}
+
+__rfuse_helper int rfuse_helper_current_umask(void)
+{
+	return current_umask();
+}
+
+__rfuse_helper uid_t rfuse_helper_iattr_uid(struct mnt_idmap *idmap, struct dentry *dentry,
+					    const struct iattr *attr)
+{
+	struct user_namespace *ns = dentry->d_sb->s_user_ns;
+
+	return from_kuid(ns, from_vfsuid(idmap, ns, attr->ia_vfsuid));
+}
+
+__rfuse_helper gid_t rfuse_helper_iattr_gid(struct mnt_idmap *idmap, struct dentry *dentry,
+					    const struct iattr *attr)
+{
+	struct user_namespace *ns = dentry->d_sb->s_user_ns;
+
+	return from_kgid(ns, from_vfsgid(idmap, ns, attr->ia_vfsgid));
+}
+
+__rfuse_helper void *rfuse_helper_current_files(void)
+{
+	return current->files;
+}
+
+__rfuse_helper bool rfuse_helper_mapping_is_dirty(struct address_space *mapping)
+{
+	return mapping_tagged(mapping, PAGECACHE_TAG_DIRTY);
+}
+
+__rfuse_helper bool rfuse_helper_inode_in_group_or_capable(struct mnt_idmap *idmap,
+							   struct inode *inode)
+{
+	return in_group_or_capable(idmap, inode, i_gid_into_vfsgid(idmap, inode));
+}
+
+__rfuse_helper bool rfuse_helper_folio_test_uptodate(struct folio *folio)
+{
+	return folio_test_uptodate(folio);
+}
+
+__rfuse_helper void rfuse_helper_folio_get(struct folio *folio)
+{
+	folio_get(folio);
+}
+
+__rfuse_helper void rfuse_helper_folio_put(struct folio *folio)
+{
+	folio_put(folio);
+}
+
+__rfuse_helper struct folio *rfuse_helper_filemap_write_begin(struct address_space *mapping,
+							      loff_t pos, size_t len)
+{
+	return __filemap_get_folio(mapping, pos >> PAGE_SHIFT,
+				   FGP_WRITEBEGIN | FGP_NOWAIT | fgf_set_order(len),
+				   mapping_gfp_mask(mapping));
+}
+
+__rfuse_helper struct folio *rfuse_helper_filemap_get_folio_at(struct address_space *mapping,
+							       loff_t pos)
+{
+	return filemap_get_folio(mapping, pos >> PAGE_SHIFT);
+}
+
+__rfuse_helper int rfuse_helper_folio_lock_killable(struct folio *folio)
+{
+	return folio_lock_killable(folio);
+}
+
+__rfuse_helper void rfuse_helper_mapping_set_error(struct address_space *mapping, int error)
+{
+	mapping_set_error(mapping, error);
+}
+
+__rfuse_helper void rfuse_helper_inode_lock(struct inode *inode)
+{
+	inode_lock(inode);
+}
+
+__rfuse_helper bool rfuse_helper_inode_trylock(struct inode *inode)
+{
+	return inode_trylock(inode);
+}
+
+__rfuse_helper void rfuse_helper_inode_unlock(struct inode *inode)
+{
+	inode_unlock(inode);
+}
+
+__rfuse_helper ssize_t rfuse_helper_generic_write_sync(struct kiocb *iocb, ssize_t count)
+{
+	return generic_write_sync(iocb, count);
+}
+
+__rfuse_helper bool rfuse_helper_iocb_is_dsync(const struct kiocb *iocb)
+{
+	return iocb_is_dsync(iocb);
+}
+
+__rfuse_helper ssize_t rfuse_helper_splice_copy_file_range(struct file *in, loff_t pos_in,
+							   struct file *out, loff_t pos_out,
+							   size_t len)
+{
+	return splice_copy_file_range(in, pos_in, out, pos_out, len);
+}
+
+__rfuse_helper void rfuse_helper___filemap_fdatawrite_and_wait(struct file *file, loff_t start,
+							       loff_t end)
+{
+	filemap_fdatawrite_range(file->f_mapping, start, end);
+	filemap_fdatawait_range_keep_errors(file->f_mapping, start, end);
 }

@@ -8,13 +8,13 @@
 use crate::{
     bindings,
     file::{self, FileOperations, FileOps},
-    folio::LockedFolio,
+    folio::{FolioRef, LockedFolio},
     fs::FileSystem,
     inode::Inode,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
-    error::{from_result, to_result, VTABLE_DEFAULT_ERROR},
+    error::{from_err_ptr, from_result, to_result, VTABLE_DEFAULT_ERROR},
     prelude::*,
     sync::ArcBorrow,
     types::Opaque,
@@ -95,6 +95,97 @@ impl<T: FileSystem> Mapping<T> {
             }
             bindings::folio_unlock(folio);
         }
+    }
+
+    /// Whether any page differs from what the file system has. Does not sleep.
+    pub fn has_dirty_pages(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::mapping_is_dirty(self.0.get()) }
+    }
+
+    /// The folio at a position, locked, to be written to, whether it holds what the file has or not; a new
+    /// one may be as large as `len` asks for. `None` where that would mean to wait for a read, or for
+    /// memory. May sleep.
+    pub fn write_begin(&self, pos: i64, len: usize) -> Option<LockedFolio> {
+        // SAFETY: By the type invariant. A folio comes locked, and with a reference.
+        let folio = unsafe { bindings::filemap_write_begin(self.0.get(), pos, len) };
+        match from_err_ptr(folio).ok().and_then(NonNull::new) {
+            // SAFETY: As above.
+            Some(folio) => Some(unsafe { Self::locked(folio) }),
+            None => self.uptodate_folio(pos),
+        }
+    }
+
+    /// The folio at a position, locked, if there is one that holds what the file has: such a folio is never
+    /// locked for long. May sleep.
+    pub fn uptodate_folio(&self, pos: i64) -> Option<LockedFolio> {
+        if self.nrpages() == 0 {
+            return None;
+        }
+        // SAFETY: By the type invariant. A folio comes with a reference.
+        let folio = unsafe { bindings::filemap_get_folio_at(self.0.get(), pos) };
+        let folio = NonNull::new(from_err_ptr(folio).ok()?)?;
+        // SAFETY: As above.
+        let reference = unsafe { FolioRef::from_raw(folio) };
+        // SAFETY: The folio is live.
+        let is_ours = unsafe {
+            bindings::folio_test_uptodate(folio.as_ptr())
+                && bindings::folio_lock_killable(folio.as_ptr()) == 0
+        };
+        if !is_ours {
+            return None;
+        }
+        // SAFETY: Locked just now. It is given back unlocked if it was taken out of the cache meanwhile.
+        unsafe {
+            if bindings::folio_mapping_locked(folio.as_ptr()) != self.0.get() {
+                bindings::folio_unlock(folio.as_ptr());
+                return None;
+            }
+            drop(reference);
+            Some(LockedFolio::from_raw(folio))
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The folio is locked and in the page cache, and the caller gives up the lock and a reference.
+    unsafe fn locked(folio: NonNull<bindings::folio>) -> LockedFolio {
+        // SAFETY: By the safety requirements: the page cache has another reference as long as the folio is
+        // locked.
+        unsafe {
+            bindings::folio_put(folio.as_ptr());
+            LockedFolio::from_raw(folio)
+        }
+    }
+
+    /// Writes dirty pages of a range back, `end` included, in bytes, and waits as far as the file system
+    /// makes its pages wait. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Of a write that failed since such errors were last asked for.
+    pub fn write_and_wait_range(&self, start: i64, end: i64) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::filemap_write_and_wait_range(self.0.get(), start, end) })
+    }
+
+    /// Begins to write dirty pages back. May sleep.
+    pub fn fdatawrite(&self) {
+        // SAFETY: By the type invariant. Errors stay with the mapping.
+        unsafe { bindings::filemap_fdatawrite(self.0.get()) };
+    }
+
+    /// Remembers that a write failed, for those who have the file open (`mapping_set_error`).
+    pub fn set_error(&self, error: Error) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::mapping_set_error(self.0.get(), error.to_errno()) };
+    }
+
+    /// Throws pages away, dirty and mapped ones too, from the byte `start` to the byte `end`, which is
+    /// included; parts of pages are zeroed. Waits for locked ones. May sleep.
+    pub fn truncate_range(&self, start: i64, end: i64) {
+        // SAFETY: By the type invariant; the mapping is its inode's own.
+        unsafe { bindings::truncate_pagecache_range((*self.0.get()).host, start, end) };
     }
 
     /// The number of pages in the cache.

@@ -79,7 +79,7 @@ impl<T: FileSystem> LentDentry<T> {
         unsafe { &*dentry.cast() }
     }
 
-    fn as_ptr(&self) -> *mut bindings::dentry {
+    pub(crate) fn as_ptr(&self) -> *mut bindings::dentry {
         self.0.get()
     }
 
@@ -145,6 +145,12 @@ impl<T: FileSystem> Dentry<T> {
             let parent = bindings::dget_parent(self.as_ptr());
             ARef::from_raw(NonNull::new_unchecked(parent.cast()))
         }
+    }
+
+    /// Unhashes the dentry. Does not sleep.
+    pub fn d_drop(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::d_drop(self.as_ptr()) };
     }
 
     /// Unhashes the dentry, and what is mounted or cached below it. May sleep.
@@ -346,6 +352,14 @@ impl<'a, T: FileSystem> Unhashed<'a, T> {
         self.0.super_block()
     }
 
+    /// Ends the lookup without having looked: the name is taken for one that does not exist, this time.
+    pub fn leave_unknown(self) -> Looked<'a, T> {
+        Looked {
+            dentry: self.0,
+            alias: None,
+        }
+    }
+
     /// Ends the lookup: with an inode, or with `None` if the name does not exist.
     ///
     /// Fails with `EXDEV` if the inode belongs to another superblock, with `ELOOP` or `ESTALE` if a
@@ -360,6 +374,87 @@ impl<'a, T: FileSystem> Unhashed<'a, T> {
     }
 }
 
+/// The dentry of a name that a hook is to make.
+///
+/// # Invariants
+///
+/// It is referenced and negative, and its directory is locked exclusively, during `'a`.
+pub struct NewName<'a, T: FileSystem>(&'a Dentry<T>);
+
+impl<'a, T: FileSystem> NewName<'a, T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` is the negative one of a hook that makes a name, which runs during `'a`.
+    pub(crate) unsafe fn from_raw(dentry: *mut bindings::dentry) -> Self {
+        // INVARIANT: What the VFS guarantees for the hook.
+        // SAFETY: As above.
+        Self(unsafe { Dentry::from_raw(dentry) })
+    }
+
+    /// The dentry.
+    pub fn dentry(&self) -> &'a Dentry<T> {
+        self.0
+    }
+
+    /// The name to make.
+    pub fn name(&self) -> &'a [u8] {
+        // SAFETY: The directory is locked, so that the name of this dentry stays.
+        unsafe { qstr_bytes(&raw const (*self.0.as_ptr()).__bindgen_anon_1.d_name) }
+    }
+
+    /// The name was made, for `inode`.
+    ///
+    /// # Errors
+    ///
+    /// `EXDEV` if the inode belongs to another superblock, `ELOOP` or `ESTALE` if a directory cannot be
+    /// moved here.
+    pub fn instantiate(self, inode: ARef<Inode<T>>) -> Result<Looked<'a, T>> {
+        self.0.d_drop();
+        // SAFETY: The dentry is unhashed now, and by the type invariant its directory is locked.
+        let alias = unsafe { splice(self.0, Some(inode)) }?;
+        Ok(Looked {
+            dentry: self.0,
+            alias,
+        })
+    }
+}
+
+/// The dentry of a name that a hook is to change or remove.
+///
+/// # Invariants
+///
+/// It is referenced, and its directory is locked exclusively, during `'a`.
+pub struct LockedName<'a, T: FileSystem>(&'a Dentry<T>);
+
+impl<'a, T: FileSystem> LockedName<'a, T> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` is that of a hook that changes a name, which runs during `'a`.
+    pub(crate) unsafe fn from_raw(dentry: *mut bindings::dentry) -> Self {
+        // INVARIANT: What the VFS guarantees for the hook.
+        // SAFETY: As above.
+        Self(unsafe { Dentry::from_raw(dentry) })
+    }
+
+    /// The name.
+    pub fn name(&self) -> &'a [u8] {
+        // SAFETY: The directory is locked, so that the name of this dentry stays.
+        unsafe { qstr_bytes(&raw const (*self.0.as_ptr()).__bindgen_anon_1.d_name) }
+    }
+}
+
+impl<T: FileSystem> Deref for LockedName<'_, T> {
+    type Target = Dentry<T>;
+
+    fn deref(&self) -> &Dentry<T> {
+        self.0
+    }
+}
+
 /// The result of a lookup.
 pub struct Looked<'a, T: FileSystem> {
     dentry: &'a Dentry<T>,
@@ -371,6 +466,11 @@ impl<T: FileSystem> Looked<'_, T> {
     /// to be set.
     pub fn dentry(&self) -> &Dentry<T> {
         self.alias.as_deref().unwrap_or(self.dentry)
+    }
+
+    /// Whether the name does not exist, or is not known.
+    pub fn is_negative(&self) -> bool {
+        self.alias.is_none() && self.dentry.is_negative()
     }
 
     /// What a `lookup` hook returns to the VFS: null, or another dentry with a reference.

@@ -4,11 +4,21 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
-use crate::{bindings, dentry::Dentry, dir::DirContext, fs::FileSystem, inode::Inode};
-use core::{marker::PhantomData, ptr::NonNull};
+use crate::{
+    bindings,
+    dentry::Dentry,
+    dir::DirContext,
+    fs::FileSystem,
+    inode::Inode,
+    kiocb::{size_of_result, Kiocb},
+};
+use core::{
+    marker::PhantomData,
+    ptr::{self, NonNull},
+};
 use kernel::{
     error::{from_result, to_result, VTABLE_DEFAULT_ERROR},
-    iov::IovIterDest,
+    iov::{IovIterDest, IovIterSource},
     prelude::*,
     sync::{Arc, ArcBorrow},
 };
@@ -20,6 +30,8 @@ pub enum Seek {
     Generic,
     /// Fails with `ESPIPE`.
     None,
+    /// As [`FileOperations::llseek`] says.
+    Custom,
 }
 
 /// What `mmap(2)` does.
@@ -28,7 +40,7 @@ pub enum Mmap {
     /// Fails with `ENODEV`.
     None,
     /// Maps the page cache; shared and writable mappings are refused with `EINVAL`.
-    ReadOnlyPageCache,
+    PageCache,
 }
 
 /// Operations on open files, `struct file_operations`.
@@ -54,6 +66,16 @@ pub trait FileOperations: Sized + 'static {
     /// Opens a file. May sleep.
     fn open(inode: &Inode<Self::Fs>, file: &OpeningFile<'_>) -> Result<Arc<Self::Data>>;
 
+    /// Prepares a file that was made and opened at once, by `atomic_open` or `tmpfile`. May sleep.
+    fn made(
+        inode: &Inode<Self::Fs>,
+        file: &OpeningFile<'_>,
+        data: ArcBorrow<'_, Self::Data>,
+    ) -> Result {
+        let _ = (inode, file, data);
+        Ok(())
+    }
+
     /// Closes a file at its last reference. May sleep.
     fn release(inode: &Inode<Self::Fs>, data: Arc<Self::Data>);
 
@@ -64,6 +86,45 @@ pub trait FileOperations: Sized + 'static {
         iter: &mut IovIterDest<'_>,
     ) -> Result<usize> {
         let _ = (file, iocb, iter);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Writes at the position of `iocb` and moves it. Returns the bytes written.
+    fn write_iter(
+        file: &File<'_, Self>,
+        iocb: &mut Kiocb<'_>,
+        iter: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        let _ = (file, iocb, iter);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// A descriptor of the file is closed, by the owner of POSIX locks with the address `owner`.
+    fn flush(file: &File<'_, Self>, owner: usize) -> Result {
+        let _ = (file, owner);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Finds a position, for [`Seek::Custom`]: `whence` is `SEEK_*`.
+    fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {
+        let _ = (file, offset, whence);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Reserves, zeroes or frees `len` bytes from `offset` on; `mode` is `FALLOC_FL_*`.
+    fn fallocate(file: &File<'_, Self>, mode: u32, offset: i64, len: i64) -> Result {
+        let _ = (file, mode, offset, len);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Copies up to `len` bytes from one file to another, by positions in bytes. Returns how many. After
+    /// `EXDEV` and `EOPNOTSUPP` the kernel copies by reading and writing.
+    fn copy_file_range(
+        from: (&File<'_, Self>, i64),
+        to: (&File<'_, Self>, i64),
+        len: usize,
+    ) -> Result<usize> {
+        let _ = (from, to, len);
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -124,6 +185,12 @@ impl OpeningFile<'_> {
     pub fn flags(&self) -> u32 {
         // SAFETY: By the type invariant; so it is below.
         unsafe { (*self.file.as_ptr()).f_flags }
+    }
+
+    /// Whether the file may be written to.
+    pub fn is_writable(&self) -> bool {
+        // SAFETY: As in `flags`.
+        unsafe { (*self.file.as_ptr()).f_mode & bindings::FMODE_WRITE != 0 }
     }
 
     /// Makes the file have a position that cannot be set (`nonseekable_open`).
@@ -207,6 +274,67 @@ impl<'a, K: FileOperations> File<'a, K> {
         unsafe { Dentry::from_raw((*self.file.as_ptr()).__bindgen_anon_1.f_path.dentry) }
     }
 
+    /// Writes dirty pages of a range back, `end` included, and waits as far as the file system makes its
+    /// pages wait. May sleep. Errors stay with the mapping.
+    pub fn write_and_wait_range(&self, start: i64, end: i64) {
+        // SAFETY: By the type invariant; so it is below.
+        unsafe { bindings::__filemap_fdatawrite_and_wait(self.file.as_ptr(), start, end) };
+    }
+
+    /// The error of a write back that this open file has not heard of yet (`file_check_and_advance_wb_err`).
+    ///
+    /// # Errors
+    ///
+    /// That one.
+    pub fn check_wb_err(&self) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::file_check_and_advance_wb_err(self.file.as_ptr()) })
+    }
+
+    /// Moves the position within the size of the file (`generic_file_llseek`).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, `ENXIO`.
+    pub fn generic_file_llseek(&self, offset: i64, whence: i32) -> Result<i64> {
+        // SAFETY: By the type invariant.
+        let pos = unsafe { bindings::generic_file_llseek(self.file.as_ptr(), offset, whence) };
+        // CAST: `loff_t` and `isize` have 64 bits.
+        size_of_result(pos as isize).map(|pos| pos as i64)
+    }
+
+    /// Moves the position to `offset` (`vfs_setpos`).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` where no file can have it.
+    pub fn vfs_setpos(&self, offset: i64) -> Result<i64> {
+        // SAFETY: By the type invariant.
+        let pos = unsafe {
+            let max = (*(*bindings::file_inode(self.file.as_ptr())).i_sb).s_maxbytes;
+            bindings::vfs_setpos(self.file.as_ptr(), offset, max)
+        };
+        // CAST: As above.
+        size_of_result(pos as isize).map(|pos| pos as i64)
+    }
+
+    /// The contents are about to change: privileges go, and times are set where the file system leaves
+    /// that to the VFS (`file_modified`). The inode is locked. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The file system's.
+    pub fn modified(&self) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::file_modified(self.file.as_ptr()) })
+    }
+
+    /// Whether the file may be written to.
+    pub fn is_writable(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.file.as_ptr()).f_mode & bindings::FMODE_WRITE != 0 }
+    }
+
     /// The flags of `open(2)` and `fcntl(2)`, `O_*`.
     pub fn flags(&self) -> u32 {
         // SAFETY: By the type invariant. `fcntl(2)` may change it meanwhile.
@@ -226,83 +354,38 @@ pub(crate) unsafe fn data_of<'a, K: FileOperations>(
     unsafe { ArcBorrow::from_raw((*file).private_data.cast::<K::Data>()) }
 }
 
-/// An I/O request on a file.
+/// The data of an open file, if `K` opened it.
 ///
-/// # Invariants
+/// # Safety
 ///
-/// The pointer is valid, and used by this thread alone, during `'a`.
-pub struct Kiocb<'a>(NonNull<bindings::kiocb>, PhantomData<&'a mut ()>);
-
-impl Kiocb<'_> {
-    /// The position in the file, in bytes.
-    #[inline]
-    pub fn pos(&self) -> i64 {
-        // SAFETY: By the type invariant; so it is below.
-        unsafe { (*self.0.as_ptr()).ki_pos }
-    }
-
-    /// Sets the position in the file, in bytes.
-    #[inline]
-    pub fn set_pos(&mut self, pos: i64) {
-        // SAFETY: As in `pos`.
-        unsafe { (*self.0.as_ptr()).ki_pos = pos };
-    }
-
-    /// Whether the request must not wait; `EAGAIN` is the answer then (`IOCB_NOWAIT`).
-    #[inline]
-    pub fn nowait(&self) -> bool {
-        self.has(bindings::KIOCB_NOWAIT)
-    }
-
-    /// Whether the request goes past the page cache (`IOCB_DIRECT`).
-    #[inline]
-    pub fn direct(&self) -> bool {
-        // CAST: A single bit.
-        self.has(bindings::IOCB_DIRECT as c_int)
-    }
-
-    #[inline]
-    fn has(&self, flag: c_int) -> bool {
-        // SAFETY: As in `pos`.
-        unsafe { (*self.0.as_ptr()).ki_flags & flag != 0 }
-    }
-
-    /// Reads by the page cache.
-    ///
-    /// Fails with `EINVAL` if the inode has no page cache to read, and for direct I/O.
-    #[inline]
-    pub fn generic_file_read_iter(&mut self, iter: &mut IovIterDest<'_>) -> Result<usize> {
-        let iocb = self.0.as_ptr();
-        // SAFETY: As in `pos`; an open file has a mapping, which always has operations.
-        let read_folio = unsafe { (*(*(*(*iocb).ki_filp).f_mapping).a_ops).read_folio };
-        if read_folio.is_none() || self.direct() {
-            return Err(EINVAL);
-        }
-        // SAFETY: Both are valid, and the mapping can do what the request asks for.
-        let read = unsafe { bindings::generic_file_read_iter(iocb, iter.as_raw()) };
-        usize::try_from(read).map_err(|_| error_of(read))
-    }
+/// `file` is valid, open, and not released during `'a`.
+pub(crate) unsafe fn data_if_of<'a, K: FileOperations>(
+    file: *mut bindings::file,
+) -> Option<ArcBorrow<'a, K::Data>> {
+    // SAFETY: By the safety requirements.
+    let operations = unsafe { (*file).f_op };
+    // SAFETY: As above, and the table is that of `K`.
+    is_table_of::<K>(operations).then(|| unsafe { data_of::<K>(file) })
 }
 
-/// The error in a negative result.
-fn error_of(result: isize) -> Error {
-    // CAST: Error numbers are small.
-    match to_result(result as c_int) {
-        Err(error) => error,
-        Ok(()) => EINVAL,
-    }
+/// Whether `operations` is the table of `K`. The tables are constants of one crate, which the kernel
+/// compiles as one unit, so that each has one address.
+pub(crate) fn is_table_of<K: FileOperations>(operations: *const bindings::file_operations) -> bool {
+    ptr::eq(operations, FileOps::<K::Fs>::of::<K>().0)
+        || ptr::eq(operations, FileOps::<K::Fs>::mapped::<K>().0)
 }
 
 /// The C table of the operations `K`. `MAPPED` if the inode has a page cache to read.
 struct Table<K, const MAPPED: bool>(PhantomData<K>);
 
 impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
-    const MMAP: bool = MAPPED && matches!(K::MMAP, Mmap::ReadOnlyPageCache);
+    const MMAP: bool = MAPPED && matches!(K::MMAP, Mmap::PageCache);
 
     const OPERATIONS: bindings::file_operations = bindings::file_operations {
         llseek: match K::SEEK {
             Seek::Generic => Some(bindings::generic_file_llseek),
             Seek::None => None,
+            Seek::Custom => Some(llseek::<K>),
         },
         read: if K::HAS_ITERATE_SHARED {
             Some(bindings::generic_read_dir)
@@ -311,6 +394,27 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         },
         read_iter: if K::HAS_READ_ITER {
             Some(read_iter::<K>)
+        } else {
+            None
+        },
+        write_iter: if K::HAS_WRITE_ITER {
+            Some(write_iter::<K>)
+        } else {
+            None
+        },
+        flush: if K::HAS_FLUSH { Some(flush::<K>) } else { None },
+        fallocate: if K::HAS_FALLOCATE {
+            Some(fallocate::<K>)
+        } else {
+            None
+        },
+        copy_file_range: if K::HAS_COPY_FILE_RANGE {
+            Some(copy_file_range::<K>)
+        } else {
+            None
+        },
+        splice_write: if MAPPED && K::HAS_WRITE_ITER {
+            Some(bindings::iter_file_splice_write)
         } else {
             None
         },
@@ -366,9 +470,39 @@ unsafe extern "C" fn open<K: FileOperations>(
             };
             (Inode::from_raw(inode), opening)
         };
+        // SAFETY: By the safety requirements.
+        to_result(unsafe { bindings::generic_file_open(inode.as_ptr(), file) })?;
         let data = K::open(inode, &opening)?;
         // SAFETY: By the safety requirements.
         unsafe { (*file).private_data = Arc::into_raw(data).cast_mut().cast() };
+        Ok(0)
+    })
+}
+
+/// Opens a file that was made for it.
+///
+/// # Safety
+///
+/// As [`fn@open`], with data in `private_data`.
+pub(crate) unsafe extern "C" fn open_made<K: FileOperations>(
+    inode: *mut bindings::inode,
+    file: *mut bindings::file,
+) -> c_int {
+    from_result(|| {
+        // INVARIANT: By the safety requirements.
+        // SAFETY: Valid pointers are not null. The caller holds a reference to the inode, and the data
+        // is that of `K`.
+        let (inode, opening, data) = unsafe {
+            let opening = OpeningFile {
+                inode: NonNull::new_unchecked(inode),
+                file: NonNull::new_unchecked(file),
+                _lifetime: PhantomData,
+            };
+            (Inode::from_raw(inode), opening, data_of::<K>(file))
+        };
+        // SAFETY: As above.
+        to_result(unsafe { bindings::generic_file_open(inode.as_ptr(), file) })?;
+        K::made(inode, &opening, data)?;
         Ok(0)
     })
 }
@@ -407,13 +541,118 @@ unsafe extern "C" fn read_iter<K: FileOperations>(
     let (file, mut iocb, iter) = unsafe {
         (
             File::<K>::from_raw((*iocb).ki_filp),
-            Kiocb(NonNull::new_unchecked(iocb), PhantomData),
+            Kiocb::from_raw(iocb),
             IovIterDest::from_raw(iter),
         )
     };
     match K::read_iter(&file, &mut iocb, iter) {
         // CAST: A read is never larger than `MAX_RW_COUNT`.
         Ok(read) => read as isize,
+        Err(error) => error.to_errno() as isize,
+    }
+}
+
+/// Writes a file.
+///
+/// # Safety
+///
+/// Called by the VFS with a request on a file that [`open`] opened, and a source.
+unsafe extern "C" fn write_iter<K: FileOperations>(
+    iocb: *mut bindings::kiocb,
+    iter: *mut bindings::iov_iter,
+) -> isize {
+    // SAFETY: By the safety requirements.
+    let (file, mut iocb, iter) = unsafe {
+        (
+            File::<K>::from_raw((*iocb).ki_filp),
+            Kiocb::from_raw(iocb),
+            IovIterSource::from_raw(iter),
+        )
+    };
+    match K::write_iter(&file, &mut iocb, iter) {
+        // CAST: A write is never larger than `MAX_RW_COUNT`.
+        Ok(written) => written as isize,
+        Err(error) => error.to_errno() as isize,
+    }
+}
+
+/// Closes a descriptor of a file.
+///
+/// # Safety
+///
+/// Called by the VFS with a file that [`open`] opened.
+unsafe extern "C" fn flush<K: FileOperations>(
+    file: *mut bindings::file,
+    owner: bindings::fl_owner_t,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements.
+        let file = unsafe { File::<K>::from_raw(file) };
+        K::flush(&file, owner.addr())?;
+        Ok(0)
+    })
+}
+
+/// Finds a position.
+///
+/// # Safety
+///
+/// As [`flush`].
+unsafe extern "C" fn llseek<K: FileOperations>(
+    file: *mut bindings::file,
+    offset: bindings::loff_t,
+    whence: c_int,
+) -> bindings::loff_t {
+    // SAFETY: By the safety requirements.
+    let file = unsafe { File::<K>::from_raw(file) };
+    match K::llseek(&file, offset, whence) {
+        Ok(pos) => pos,
+        Err(error) => error.to_errno().into(),
+    }
+}
+
+/// Reserves, zeroes or frees a range.
+///
+/// # Safety
+///
+/// As [`flush`].
+unsafe extern "C" fn fallocate<K: FileOperations>(
+    file: *mut bindings::file,
+    mode: c_int,
+    offset: bindings::loff_t,
+    len: bindings::loff_t,
+) -> c_long {
+    // SAFETY: By the safety requirements.
+    let file = unsafe { File::<K>::from_raw(file) };
+    // CAST: Bits.
+    match K::fallocate(&file, mode as u32, offset, len) {
+        Ok(()) => 0,
+        Err(error) => error.to_errno() as c_long,
+    }
+}
+
+/// Copies from file to file.
+///
+/// # Safety
+///
+/// Called by the VFS with two open files, both of which have this very hook: [`open`] opened both.
+unsafe extern "C" fn copy_file_range<K: FileOperations>(
+    from: *mut bindings::file,
+    from_pos: bindings::loff_t,
+    to: *mut bindings::file,
+    to_pos: bindings::loff_t,
+    len: usize,
+    _flags: c_uint,
+) -> isize {
+    // SAFETY: By the safety requirements.
+    let (source, target) = unsafe { (File::<K>::from_raw(from), File::<K>::from_raw(to)) };
+    match K::copy_file_range((&source, from_pos), (&target, to_pos), len) {
+        // CAST: At most `len`, which is at most `MAX_RW_COUNT`.
+        Ok(copied) => copied as isize,
+        Err(EXDEV | EOPNOTSUPP) => {
+            // SAFETY: By the safety requirements.
+            unsafe { bindings::splice_copy_file_range(from, from_pos, to, to_pos, len) }
+        }
         Err(error) => error.to_errno() as isize,
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::bindings;
 use core::{mem::ManuallyDrop, ptr::NonNull};
-use kernel::prelude::*;
+use kernel::{iov::IovIterSource, prelude::*};
 
 /// A locked folio of the page cache, to be read into. Dropping it unlocks it as it is: a read that
 /// waits for it fails with `EIO`.
@@ -90,6 +90,56 @@ impl LockedFolio {
         Ok(())
     }
 
+    /// Whether it holds what the file has.
+    pub fn is_uptodate(&self) -> bool {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::folio_test_uptodate(self.as_ptr()) }
+    }
+
+    /// All of it was written to: it holds what the file is to have.
+    pub fn mark_uptodate(&self) {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::iomap_folio_mark_uptodate(self.as_ptr()) };
+    }
+
+    /// Copies `len` bytes to the offset `offset`, if all of them can be had without a page fault, and fit;
+    /// else `iter` is left as it was, and those bytes of the folio mean nothing. Does not sleep.
+    pub fn copy_from_iter(&self, offset: usize, len: usize, iter: &mut IovIterSource<'_>) -> bool {
+        if offset.checked_add(len).is_none_or(|end| end > self.size()) {
+            return false;
+        }
+        // SAFETY: As in `pos`, and the range lies in the folio; the iterator is valid, and given back as
+        // many bytes as were taken.
+        unsafe {
+            let copied =
+                bindings::copy_folio_from_iter_atomic(self.as_ptr(), offset, len, iter.as_raw());
+            if copied < len {
+                iter.revert(copied);
+            }
+            copied == len
+        }
+    }
+
+    /// Marks the folio dirty. May sleep.
+    pub fn mark_dirty(&self) {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::folio_mark_dirty(self.as_ptr()) };
+    }
+
+    /// Whether it differs from what the file system has.
+    pub fn is_dirty(&self) -> bool {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::folio_test_dirty(self.as_ptr()) }
+    }
+
+    /// Unlocks the folio, and keeps a reference.
+    pub fn unlock(self) -> FolioRef {
+        // SAFETY: As in `pos`. The reference is new, and `self` unlocks when it is dropped.
+        unsafe { bindings::folio_get(self.as_ptr()) };
+        // INVARIANT: Just taken.
+        FolioRef(self.0)
+    }
+
     /// Ends the read and unlocks the folio; it is up to date if `success`, in which case all of it
     /// must have been written. Any context.
     pub fn end_read(self, success: bool) {
@@ -104,4 +154,51 @@ impl Drop for LockedFolio {
         // SAFETY: By the type invariant the lock is ours.
         unsafe { bindings::folio_unlock(self.as_ptr()) };
     }
+}
+
+/// A folio with a reference. It may be taken out of the page cache meanwhile.
+///
+/// # Invariants
+///
+/// The reference is this value's.
+pub struct FolioRef(NonNull<bindings::folio>);
+
+// SAFETY: A reference may be given up by another thread than the one that took it.
+unsafe impl Send for FolioRef {}
+
+impl FolioRef {
+    /// Takes a reference over.
+    ///
+    /// # Safety
+    ///
+    /// The caller gives up a reference to `folio`.
+    pub(crate) unsafe fn from_raw(folio: NonNull<bindings::folio>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(folio)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut bindings::folio {
+        self.0.as_ptr()
+    }
+
+    /// The size in bytes, a multiple of the page size.
+    pub fn size(&self) -> usize {
+        // SAFETY: By the type invariant the folio is live.
+        unsafe { bindings::folio_size(self.as_ptr()) }
+    }
+}
+
+impl Drop for FolioRef {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::folio_put(self.as_ptr()) };
+    }
+}
+
+/// Makes the next `len` bytes of `iter` be in memory, as far as they can. Returns whether any are. May
+/// sleep.
+pub fn fault_in_readable(iter: &IovIterSource<'_>, len: usize) -> bool {
+    let raw = core::ptr::from_ref(iter).cast();
+    // SAFETY: `IovIterSource` is transparent over a valid `struct iov_iter`, which is only looked at.
+    unsafe { bindings::fault_in_iov_iter_readable(raw, len) < len }
 }

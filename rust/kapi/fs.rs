@@ -8,12 +8,13 @@ use crate::{
     bindings,
     dentry::{Dentry, LentDentry},
     fs_context::{self, FsContext, Parameter, ParameterSpec},
-    inode::LentInode,
+    inode::{Inode, LentInode},
     inode_cache::InodeCache,
     seq_file::SeqFile,
     stat::StatFs,
     super_block::{self, FilledSuper, NewSuper, SuperBlock},
     walk::{LookupFlags, Walk},
+    xattr::XattrChange,
 };
 use kernel::{
     container_of, error::to_result, module::this_module, prelude::*, sync::Arc, types::Opaque,
@@ -119,6 +120,15 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// Takes leave of an inode, bad ones included. Page cache is gone already. May sleep, but runs
     /// in memory reclaim too.
     fn evict_inode(inode: &LentInode<Self>);
+
+    /// Reads an extended attribute; without a buffer only its length.
+    fn getxattr(inode: &Inode<Self>, name: &CStr, buffer: Option<&mut [u8]>) -> Result<usize>;
+
+    /// Changes an extended attribute. The inode is locked exclusively.
+    fn setxattr(inode: &Inode<Self>, name: &CStr, change: XattrChange<'_>) -> Result;
+
+    /// Makes all that was written durable (`syncfs(2)`). The superblock is locked, shared.
+    fn sync_fs(sb: &SuperBlock<Self>) -> Result;
 
     /// Answers `statfs(2)`. Type and id of the file system are filled in by the caller.
     fn statfs(root: &Dentry<Self>) -> Result<StatFs>;

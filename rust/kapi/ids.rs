@@ -54,3 +54,25 @@ pub fn current_pid() -> u32 {
     let pid = unsafe { bindings::current_pid_nr() };
     pid.unsigned_abs()
 }
+
+/// The permission bits that the current task does not give to what it makes (`umask(2)`).
+pub fn current_umask() -> u16 {
+    // SAFETY: The current task has its file system context for as long as it runs.
+    let umask = unsafe { bindings::current_umask() };
+    // CAST: Permission bits.
+    umask as u16
+}
+
+/// Whether the current task may keep set-user-id and set-group-id bits of files it changes
+/// (`CAP_FSETID`).
+pub fn capable_fsetid() -> bool {
+    // SAFETY: Always sound. The constant is small.
+    unsafe { bindings::capable(bindings::CAP_FSETID as i32) }
+}
+
+/// The address of the current task's table of files, which is what owns POSIX locks. It only tells owners
+/// apart.
+pub fn current_files() -> usize {
+    // SAFETY: Looks at the pointer only.
+    unsafe { bindings::current_files() }.addr()
+}

@@ -14,7 +14,7 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::aref::{ARef, AlwaysRefCounted},
-    types::Opaque,
+    types::{NotThreadSafe, Opaque},
 };
 
 /// What an inode is, by its mode.
@@ -158,10 +158,42 @@ impl<T: FileSystem> Inode<T> {
         unsafe { ARef::from_raw(inode.cast()) }
     }
 
+    /// Locks the inode exclusively, as `write(2)` does (`inode_lock`). May sleep.
+    pub fn lock(&self) -> InodeLock<'_, T> {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_lock(self.as_ptr()) };
+        // INVARIANT: Just locked.
+        InodeLock(self, NotThreadSafe)
+    }
+
+    /// As [`Self::lock`], if nobody has it locked. Does not sleep.
+    pub fn try_lock(&self) -> Option<InodeLock<'_, T>> {
+        // SAFETY: By the type invariant.
+        let locked = unsafe { bindings::inode_trylock(self.as_ptr()) };
+        // INVARIANT: Just locked, if so.
+        locked.then(|| InodeLock(self, NotThreadSafe))
+    }
+
+    /// Checks that a file may grow to `size` bytes (`inode_newsize_ok`).
+    ///
+    /// # Errors
+    ///
+    /// `EFBIG`, after a signal where that is due; `ETXTBSY`.
+    pub fn newsize_ok(&self, size: i64) -> Result {
+        // SAFETY: By the type invariant.
+        to_result(unsafe { bindings::inode_newsize_ok(self.as_ptr(), size) })
+    }
+
     /// Throws pages of the cache away that lie beyond `size`, in bytes. May sleep.
     pub fn truncate_pagecache(&self, size: i64) {
         // SAFETY: By the type invariant.
         unsafe { bindings::truncate_pagecache(self.as_ptr(), size.max(0)) };
+    }
+
+    /// Whether the caller is of the inode's group, or may act as if (`CAP_FSETID`).
+    pub fn in_group_or_capable(&self, idmap: &MntIdmap) -> bool {
+        // SAFETY: Both are valid, by their type invariants.
+        unsafe { bindings::inode_in_group_or_capable(idmap.as_ptr(), self.as_ptr()) }
     }
 
     /// Fills `stat` with the inode's attributes.
@@ -175,6 +207,20 @@ impl<T: FileSystem> Inode<T> {
                 stat.as_mut_ptr(),
             )
         };
+    }
+}
+
+/// An inode that is locked exclusively (`inode->i_rwsem`), until this is dropped.
+///
+/// # Invariants
+///
+/// The lock is this value's.
+pub struct InodeLock<'a, T: FileSystem>(&'a Inode<T>, NotThreadSafe);
+
+impl<T: FileSystem> Drop for InodeLock<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_unlock(self.0.as_ptr()) };
     }
 }
 
@@ -305,6 +351,20 @@ impl<T: FileSystem> LentInode<T> {
             bindings::inode_set_atime(self.as_ptr(), atime.sec, atime.nsec as c_long);
             bindings::inode_set_mtime(self.as_ptr(), mtime.sec, mtime.nsec as c_long);
             bindings::inode_set_ctime(self.as_ptr(), ctime.sec, ctime.nsec as c_long);
+        }
+    }
+
+    /// Takes a name away from the number of hard links; all of them if it is a directory.
+    ///
+    /// The caller serialises changes of attributes. It does not sleep.
+    pub fn drop_link(&self) {
+        // SAFETY: By the type invariant. A number that is zero stays, which C would warn of.
+        unsafe {
+            match (self.is_dir(), self.nlink()) {
+                (true, _) => bindings::clear_nlink(self.as_ptr()),
+                (false, 0) => {}
+                (false, _) => bindings::drop_nlink(self.as_ptr()),
+            }
         }
     }
 

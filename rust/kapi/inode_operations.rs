@@ -5,9 +5,11 @@
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
 use crate::{
+    atomic_open::{AtomicOpen, Opened, Tmpfile},
     bindings,
-    dentry::{Looked, Unhashed},
+    dentry::{Dentry, LockedName, Looked, NewName, Unhashed},
     fs::FileSystem,
+    iattr::Iattr,
     ids::MntIdmap,
     inode::{Inode, LentInode},
     stat::{KStat, StatFlags},
@@ -166,6 +168,131 @@ pub trait InodeOperations {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// Makes a file, device node, pipe or socket: `mode` has the type. The directory is locked, as it is
+    /// for all hooks that make or remove names.
+    fn mknod<'a>(
+        idmap: &MntIdmap,
+        dir: &Inode<Self::Fs>,
+        name: NewName<'a, Self::Fs>,
+        mode: u16,
+        rdev: (u32, u32),
+    ) -> Result<Looked<'a, Self::Fs>> {
+        let _ = (idmap, dir, name, mode, rdev);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Makes a directory.
+    fn mkdir<'a>(
+        idmap: &MntIdmap,
+        dir: &Inode<Self::Fs>,
+        name: NewName<'a, Self::Fs>,
+        mode: u16,
+    ) -> Result<Looked<'a, Self::Fs>> {
+        let _ = (idmap, dir, name, mode);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Makes a symbolic link.
+    fn symlink<'a>(
+        idmap: &MntIdmap,
+        dir: &Inode<Self::Fs>,
+        name: NewName<'a, Self::Fs>,
+        target: &CStr,
+    ) -> Result<Looked<'a, Self::Fs>> {
+        let _ = (idmap, dir, name, target);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Gives an inode another name.
+    fn link<'a>(
+        inode: &Inode<Self::Fs>,
+        dir: &Inode<Self::Fs>,
+        name: NewName<'a, Self::Fs>,
+    ) -> Result<Looked<'a, Self::Fs>> {
+        let _ = (inode, dir, name);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Removes the name of something that is not a directory. The inode is locked too.
+    fn unlink(dir: &Inode<Self::Fs>, name: LockedName<'_, Self::Fs>) -> Result {
+        let _ = (dir, name);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Removes a directory, which is locked too.
+    fn rmdir(dir: &Inode<Self::Fs>, name: LockedName<'_, Self::Fs>) -> Result {
+        let _ = (dir, name);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Moves a name. Both directories are locked; `flags` are `RENAME_*`.
+    fn rename(
+        idmap: &MntIdmap,
+        from: (&Inode<Self::Fs>, LockedName<'_, Self::Fs>),
+        to: (&Inode<Self::Fs>, LockedName<'_, Self::Fs>),
+        flags: u32,
+    ) -> Result {
+        let _ = (idmap, from, to, flags);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Looks a name up, and makes and opens it where that can be done at once. The directory is locked,
+    /// exclusively if something may be made.
+    fn atomic_open<'a>(
+        dir: &Inode<Self::Fs>,
+        opening: AtomicOpen<'a, Self::Fs>,
+    ) -> Result<Opened<'a, Self::Fs>> {
+        let _ = (dir, opening);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Makes and opens a regular file without a name.
+    fn tmpfile<'a>(
+        idmap: &MntIdmap,
+        dir: &Inode<Self::Fs>,
+        file: Tmpfile<'a, Self::Fs>,
+        mode: u16,
+    ) -> Result<Opened<'a, Self::Fs>> {
+        let _ = (idmap, dir, file, mode);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Changes attributes. The inode is locked exclusively.
+    fn setattr(
+        idmap: &MntIdmap,
+        dentry: &Dentry<Self::Fs>,
+        attr: &mut Iattr<'_, Self::Fs>,
+    ) -> Result {
+        let _ = (idmap, dentry, attr);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The names of the extended attributes, each with a NUL behind it; without a buffer only their
+    /// length.
+    fn listxattr(inode: &Inode<Self::Fs>, list: Option<&mut [u8]>) -> Result<usize> {
+        let _ = (inode, list);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Reads an access control list for a user, in its form as an extended attribute; `None` if there is
+    /// none.
+    fn get_acl(inode: &Inode<Self::Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
+        let _ = (inode, kind);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Sets an access control list in its form as an extended attribute, or removes it. The inode is
+    /// locked exclusively.
+    fn set_acl(
+        idmap: &MntIdmap,
+        inode: &Inode<Self::Fs>,
+        kind: AclKind,
+        list: Option<&[u8]>,
+    ) -> Result {
+        let _ = (idmap, inode, kind, list);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Reads attributes. `request_mask` is what the caller is interested in, `STATX_*`.
     fn getattr(
         idmap: &MntIdmap,
@@ -209,6 +336,60 @@ impl<K: InodeOperations> Table<K> {
         } else {
             None
         },
+        create: if K::HAS_MKNOD {
+            Some(create::<K>)
+        } else {
+            None
+        },
+        mknod: if K::HAS_MKNOD { Some(mknod::<K>) } else { None },
+        mkdir: if K::HAS_MKDIR { Some(mkdir::<K>) } else { None },
+        symlink: if K::HAS_SYMLINK {
+            Some(symlink::<K>)
+        } else {
+            None
+        },
+        link: if K::HAS_LINK { Some(link::<K>) } else { None },
+        unlink: if K::HAS_UNLINK {
+            Some(unlink::<K>)
+        } else {
+            None
+        },
+        rmdir: if K::HAS_RMDIR { Some(rmdir::<K>) } else { None },
+        rename: if K::HAS_RENAME {
+            Some(rename::<K>)
+        } else {
+            None
+        },
+        atomic_open: if K::HAS_ATOMIC_OPEN {
+            Some(atomic_open::<K>)
+        } else {
+            None
+        },
+        tmpfile: if K::HAS_TMPFILE {
+            Some(tmpfile::<K>)
+        } else {
+            None
+        },
+        setattr: if K::HAS_SETATTR {
+            Some(setattr::<K>)
+        } else {
+            None
+        },
+        listxattr: if K::HAS_LISTXATTR {
+            Some(listxattr::<K>)
+        } else {
+            None
+        },
+        set_acl: if K::HAS_SET_ACL {
+            Some(set_acl::<K>)
+        } else {
+            None
+        },
+        get_acl: if K::HAS_GET_ACL {
+            Some(get_acl::<K>)
+        } else {
+            None
+        },
         ..pin_init::zeroed()
     };
 }
@@ -225,7 +406,20 @@ unsafe extern "C" fn get_inode_acl<K: InodeOperations>(
 ) -> *mut kernel::bindings::posix_acl {
     // SAFETY: By the safety requirements.
     let (lent, walk) = unsafe { (LentInode::<K::Fs>::from_raw(inode), Walk::new(rcu)) };
-    let bytes = match K::get_inode_acl(lent, AclKind::from_raw(kind), walk) {
+    // SAFETY: The inode is valid.
+    unsafe { acl_pointer(inode, K::get_inode_acl(lent, AclKind::from_raw(kind), walk)) }
+}
+
+/// An access control list as C has it: null for none, or an error.
+///
+/// # Safety
+///
+/// `inode` is valid.
+unsafe fn acl_pointer(
+    inode: *mut bindings::inode,
+    bytes: Result<Option<KVec<u8>>>,
+) -> *mut kernel::bindings::posix_acl {
+    let bytes = match bytes {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return core::ptr::null_mut(),
         Err(error) => return error.to_ptr(),
@@ -349,4 +543,356 @@ unsafe extern "C" fn getattr<K: InodeOperations>(
         K::getattr(idmap, inode, request_mask, StatFlags::new(flags), &mut stat)?;
         Ok(0)
     })
+}
+
+/// What a hook that makes a name returns, where the VFS does not ask for the dentry.
+fn made<T: FileSystem>(looked: Result<Looked<'_, T>>) -> c_int {
+    match looked {
+        Ok(_) => 0,
+        Err(error) => error.to_errno(),
+    }
+}
+
+/// Splits a device number as the kernel encodes it.
+fn split_dev(dev: bindings::dev_t) -> (u32, u32) {
+    (
+        dev >> bindings::MINORBITS,
+        dev & ((1 << bindings::MINORBITS) - 1),
+    )
+}
+
+/// Makes a regular file.
+///
+/// # Safety
+///
+/// As [`fn@mknod`].
+unsafe extern "C" fn create<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+    mode: bindings::umode_t,
+) -> c_int {
+    // SAFETY: By the safety requirements.
+    unsafe { mknod::<K>(idmap, dir, dentry, mode, 0) }
+}
+
+/// Makes a file, device node, pipe or socket.
+///
+/// # Safety
+///
+/// Called by the VFS with a locked directory of `K::Fs` and a negative dentry in it.
+unsafe extern "C" fn mknod<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+    mode: bindings::umode_t,
+    dev: bindings::dev_t,
+) -> c_int {
+    // SAFETY: By the safety requirements; the caller holds references.
+    let (idmap, dir, name) = unsafe {
+        (
+            MntIdmap::from_raw(idmap),
+            Inode::from_raw(dir),
+            NewName::from_raw(dentry),
+        )
+    };
+    made(K::mknod(idmap, dir, name, mode, split_dev(dev)))
+}
+
+/// Makes a directory.
+///
+/// # Safety
+///
+/// As [`fn@mknod`].
+unsafe extern "C" fn mkdir<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+    mode: bindings::umode_t,
+) -> *mut bindings::dentry {
+    // SAFETY: By the safety requirements; the caller holds references.
+    let (idmap, dir, name) = unsafe {
+        (
+            MntIdmap::from_raw(idmap),
+            Inode::from_raw(dir),
+            NewName::from_raw(dentry),
+        )
+    };
+    match K::mkdir(idmap, dir, name, mode) {
+        Ok(looked) => looked.into_raw(),
+        Err(error) => error.to_ptr(),
+    }
+}
+
+/// Makes a symbolic link.
+///
+/// # Safety
+///
+/// As [`fn@mknod`], with a target that ends with a NUL.
+unsafe extern "C" fn symlink<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+    target: *const c_char,
+) -> c_int {
+    // SAFETY: By the safety requirements; the caller holds references.
+    let (idmap, dir, name, target) = unsafe {
+        (
+            MntIdmap::from_raw(idmap),
+            Inode::from_raw(dir),
+            NewName::from_raw(dentry),
+            CStr::from_char_ptr(target),
+        )
+    };
+    made(K::symlink(idmap, dir, name, target))
+}
+
+/// Gives an inode another name.
+///
+/// # Safety
+///
+/// As [`fn@mknod`], with a positive dentry of the same superblock as `old`.
+unsafe extern "C" fn link<K: InodeOperations>(
+    old: *mut bindings::dentry,
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+) -> c_int {
+    // SAFETY: By the safety requirements; the caller holds references.
+    let (inode, dir, name) = unsafe {
+        (
+            Inode::from_raw((*old).d_inode),
+            Inode::from_raw(dir),
+            NewName::from_raw(dentry),
+        )
+    };
+    made(K::link(inode, dir, name))
+}
+
+/// Removes a name.
+///
+/// # Safety
+///
+/// Called by the VFS with a locked directory of `K::Fs` and a positive dentry in it.
+unsafe extern "C" fn unlink<K: InodeOperations>(
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the caller holds references.
+        unsafe { K::unlink(Inode::from_raw(dir), LockedName::from_raw(dentry)) }?;
+        Ok(0)
+    })
+}
+
+/// Removes a directory.
+///
+/// # Safety
+///
+/// As [`fn@unlink`].
+unsafe extern "C" fn rmdir<K: InodeOperations>(
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the caller holds references.
+        unsafe { K::rmdir(Inode::from_raw(dir), LockedName::from_raw(dentry)) }?;
+        Ok(0)
+    })
+}
+
+/// Moves a name.
+///
+/// # Safety
+///
+/// Called by the VFS with two locked directories of `K::Fs`, of one superblock, a positive dentry in
+/// the first and any in the second.
+unsafe extern "C" fn rename<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    from_dir: *mut bindings::inode,
+    from: *mut bindings::dentry,
+    to_dir: *mut bindings::inode,
+    to: *mut bindings::dentry,
+    flags: c_uint,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the caller holds references.
+        let (idmap, from, to) = unsafe {
+            (
+                MntIdmap::from_raw(idmap),
+                (Inode::from_raw(from_dir), LockedName::from_raw(from)),
+                (Inode::from_raw(to_dir), LockedName::from_raw(to)),
+            )
+        };
+        K::rename(idmap, from, to, flags)?;
+        Ok(0)
+    })
+}
+
+/// Makes and opens a name.
+///
+/// # Safety
+///
+/// Called by the VFS with a locked directory of `K::Fs`, a negative dentry in it, and a file that
+/// nobody uses yet.
+unsafe extern "C" fn atomic_open<K: InodeOperations>(
+    dir: *mut bindings::inode,
+    dentry: *mut bindings::dentry,
+    file: *mut bindings::file,
+    flags: c_uint,
+    mode: bindings::umode_t,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the caller holds references.
+        let (dir, opening) = unsafe {
+            (
+                Inode::from_raw(dir),
+                AtomicOpen::from_raw(dentry, file, flags, mode),
+            )
+        };
+        K::atomic_open(dir, opening).map(Opened::into_raw)
+    })
+}
+
+/// Makes and opens a file without a name.
+///
+/// # Safety
+///
+/// Called by the VFS with a directory of `K::Fs`, and a file that nobody uses yet, which has a dentry.
+unsafe extern "C" fn tmpfile<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dir: *mut bindings::inode,
+    file: *mut bindings::file,
+    mode: bindings::umode_t,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the caller holds references.
+        let (idmap, dir, file) = unsafe {
+            (
+                MntIdmap::from_raw(idmap),
+                Inode::from_raw(dir),
+                Tmpfile::from_raw(file),
+            )
+        };
+        K::tmpfile(idmap, dir, file, mode).map(Opened::into_raw)
+    })
+}
+
+/// Changes attributes.
+///
+/// # Safety
+///
+/// Called by the VFS with a positive dentry of `K::Fs`, whose inode is locked, and a change.
+unsafe extern "C" fn setattr<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dentry: *mut bindings::dentry,
+    attr: *mut bindings::iattr,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements; the caller holds references.
+        let (idmap, dentry, mut attr) = unsafe {
+            (
+                MntIdmap::from_raw(idmap),
+                Dentry::from_raw(dentry),
+                Iattr::from_raw(attr),
+            )
+        };
+        K::setattr(idmap, dentry, &mut attr)?;
+        Ok(0)
+    })
+}
+
+/// Lists the names of extended attributes.
+///
+/// # Safety
+///
+/// Called by the VFS with a positive dentry of `K::Fs`, and a buffer of `size` bytes or none.
+unsafe extern "C" fn listxattr<K: InodeOperations>(
+    dentry: *mut bindings::dentry,
+    list: *mut c_char,
+    size: usize,
+) -> isize {
+    // SAFETY: By the safety requirements. A positive dentry keeps its inode.
+    let (inode, list) = unsafe {
+        let list = (size > 0).then(|| core::slice::from_raw_parts_mut(list.cast::<u8>(), size));
+        (Inode::from_raw((*dentry).d_inode), list)
+    };
+    match K::listxattr(inode, list) {
+        // CAST: A list has at most 64 KiB.
+        Ok(len) => len as isize,
+        Err(error) => error.to_errno() as isize,
+    }
+}
+
+/// Reads an access control list for `getxattr(2)`.
+///
+/// # Safety
+///
+/// Called by the VFS with a positive dentry of `K::Fs`.
+unsafe extern "C" fn get_acl<K: InodeOperations>(
+    _idmap: *mut bindings::mnt_idmap,
+    dentry: *mut bindings::dentry,
+    kind: c_int,
+) -> *mut kernel::bindings::posix_acl {
+    // SAFETY: A positive dentry keeps its inode.
+    unsafe {
+        let inode = (*dentry).d_inode;
+        acl_pointer(
+            inode,
+            K::get_acl(Inode::from_raw(inode), AclKind::from_raw(kind)),
+        )
+    }
+}
+
+/// Sets an access control list.
+///
+/// # Safety
+///
+/// Called by the VFS with a positive dentry of `K::Fs`, whose inode is locked, and a valid list or null.
+unsafe extern "C" fn set_acl<K: InodeOperations>(
+    idmap: *mut bindings::mnt_idmap,
+    dentry: *mut bindings::dentry,
+    acl: *mut kernel::bindings::posix_acl,
+    kind: c_int,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements. A positive dentry keeps its inode.
+        let (idmap, inode) = unsafe {
+            (
+                MntIdmap::from_raw(idmap),
+                Inode::from_raw((*dentry).d_inode),
+            )
+        };
+        // SAFETY: By the safety requirements.
+        let list = unsafe { acl_bytes(inode, acl.cast()) }?;
+        K::set_acl(idmap, inode, AclKind::from_raw(kind), list.as_deref())?;
+        // SAFETY: The inode is live. The list may be another one now than was set.
+        unsafe { bindings::forget_cached_acl(inode.as_ptr(), kind) };
+        Ok(0)
+    })
+}
+
+/// An access control list in its form as an extended attribute.
+///
+/// # Safety
+///
+/// `acl` is valid or null.
+unsafe fn acl_bytes<T: FileSystem>(
+    inode: &Inode<T>,
+    acl: *const bindings::posix_acl,
+) -> Result<Option<KVec<u8>>> {
+    if acl.is_null() {
+        return Ok(None);
+    }
+    let mut size = 0;
+    // SAFETY: The inode's superblock has a user namespace; the list is valid. The result is memory of
+    // `kmalloc` with `size` bytes, and ours.
+    unsafe {
+        let user_ns = (*(*inode.as_ptr()).i_sb).s_user_ns;
+        let bytes = bindings::posix_acl_to_xattr(user_ns, acl, &mut size, bindings::GFP_KERNEL)
+            .cast::<u8>();
+        if bytes.is_null() {
+            return Err(ENOMEM);
+        }
+        Ok(Some(KVec::from_raw_parts(bytes, size, size)))
+    }
 }

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages of user memory that a device writes to.
+//! Pages of user memory that a device reads or writes.
 //!
 //! C interfaces: `include/linux/uio.h`, `include/linux/mm.h`.
 
 use crate::bindings;
 use core::ptr;
-use kernel::{error::to_result, iov::IovIterDest, prelude::*};
+use kernel::{
+    error::to_result,
+    iov::{IovIterDest, IovIterSource},
+    prelude::*,
+};
 
 /// User pages, pinned: they stay where they are until this is dropped, whatever becomes of the
-/// process. Dropping marks them dirty and may sleep.
+/// process. Dropping marks those that are written to dirty, and may sleep.
 ///
 /// # Invariants
 ///
@@ -19,6 +23,8 @@ pub struct PinnedPages {
     pages: KVec<*mut bindings::page>,
     offset: usize,
     len: usize,
+    /// Whether they are written to.
+    dirtied: bool,
 }
 
 // SAFETY: Pages may be unpinned by another thread than the one that pinned them.
@@ -38,8 +44,49 @@ impl PinnedPages {
         max: usize,
         max_pages: usize,
     ) -> Result<Option<Self>> {
+        // SAFETY: The iterator is valid, and what was extracted is given back to it.
+        unsafe {
+            let pages = Self::extract_raw(iter.as_raw(), max, max_pages, true)?;
+            if let Some(pages) = &pages {
+                iter.revert(pages.len);
+            }
+            Ok(pages)
+        }
+    }
+
+    /// As [`Self::extract`], for memory that is read.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn extract_source(
+        iter: &mut IovIterSource<'_>,
+        max: usize,
+        max_pages: usize,
+    ) -> Result<Option<Self>> {
+        // SAFETY: As in `extract`.
+        unsafe {
+            let pages = Self::extract_raw(iter.as_raw(), max, max_pages, false)?;
+            if let Some(pages) = &pages {
+                iter.revert(pages.len);
+            }
+            Ok(pages)
+        }
+    }
+
+    /// Pins, and advances the iterator by as much.
+    ///
+    /// # Safety
+    ///
+    /// `iter` is valid, and a destination if `dirtied`.
+    unsafe fn extract_raw(
+        iter: *mut bindings::iov_iter,
+        max: usize,
+        max_pages: usize,
+        dirtied: bool,
+    ) -> Result<Option<Self>> {
         // SAFETY: The iterator is valid, and only looked at.
-        if !unsafe { bindings::iov_iter_extract_will_pin(iter.as_raw()) } {
+        if !unsafe { bindings::iov_iter_extract_will_pin(iter) } {
             return Ok(None);
         }
         let most = max
@@ -48,11 +95,11 @@ impl PinnedPages {
             .min(max_pages);
         let mut pages = KVec::with_capacity(most, GFP_KERNEL)?;
         let (mut array, mut offset) = (pages.as_mut_ptr(), 0);
-        // SAFETY: The iterator is valid and writable by its type; the array has room for that many
+        // SAFETY: The iterator is valid by the safety requirements; the array has room for that many
         // pages, and is used as it is not null.
         let len = unsafe {
             bindings::iov_iter_extract_pages(
-                iter.as_raw(),
+                iter,
                 &mut array,
                 max,
                 u32::try_from(most)?,
@@ -64,14 +111,15 @@ impl PinnedPages {
             to_result(i32::try_from(len)?)?;
             return Err(EINVAL);
         };
-        // SAFETY: So many pages were put there, which is at most `most`. The call has advanced the
-        // iterator by `len`.
-        unsafe {
-            pages.inc_len((offset + len).div_ceil(bindings::PAGE_SIZE));
-            iter.revert(len);
-        }
+        // SAFETY: So many pages were put there, which is at most `most`.
+        unsafe { pages.inc_len((offset + len).div_ceil(bindings::PAGE_SIZE)) };
         // INVARIANT: User memory is pinned by the call above.
-        Ok(Some(Self { pages, offset, len }))
+        Ok(Some(Self {
+            pages,
+            offset,
+            len,
+            dirtied,
+        }))
     }
 
     /// The length of the range, in bytes. Not 0.
@@ -104,6 +152,6 @@ impl Drop for PinnedPages {
             false => self.pages.as_mut_ptr(),
         };
         // SAFETY: Pinned once each, by the type invariants; not used after this.
-        unsafe { bindings::unpin_user_pages_dirty_lock(pages, self.pages.len(), true) };
+        unsafe { bindings::unpin_user_pages_dirty_lock(pages, self.pages.len(), self.dirtied) };
     }
 }

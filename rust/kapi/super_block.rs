@@ -12,6 +12,7 @@ use crate::{
     inode::{Inode, LentInode},
     inode_cache::InodeCache,
     seq_file::SeqFile,
+    xattr,
 };
 use core::{marker::PhantomData, ops::Deref, ptr};
 use kernel::{
@@ -204,6 +205,7 @@ pub(crate) unsafe fn fill<T: FileSystem>(
     // SAFETY: By the safety requirements nobody else uses `sb`; the tables are static.
     unsafe {
         (*sb).s_op = &Table::<T>::OPERATIONS;
+        (*sb).s_xattr = xattr::Table::<T>::HANDLERS.as_ptr();
         (*sb).s_time_gran = 1;
         (*sb).s_maxbytes = bindings::MAX_LFS_FILESIZE;
         (*sb).s_blocksize = kernel::page::PAGE_SIZE;
@@ -251,6 +253,7 @@ impl<T: FileSystem> Table<T> {
             None
         },
         evict_inode: Some(evict_inode::<T>),
+        sync_fs: Some(sync_fs::<T>),
         statfs: Some(statfs::<T>),
         umount_begin: Some(umount_begin::<T>),
         show_options: Some(show_options::<T>),
@@ -293,6 +296,22 @@ unsafe extern "C" fn evict_inode<T: FileSystem>(inode: *mut bindings::inode) {
     }
     // SAFETY: The slot lives on until `free_inode`.
     T::evict_inode(unsafe { LentInode::from_raw(inode) });
+}
+
+/// Makes a superblock durable.
+///
+/// # Safety
+///
+/// Called by the VFS with a superblock of `T`, locked.
+unsafe extern "C" fn sync_fs<T: FileSystem>(sb: *mut bindings::super_block, wait: c_int) -> c_int {
+    from_result(|| {
+        // A call that may not wait precedes one that does.
+        if wait != 0 {
+            // SAFETY: By the safety requirements.
+            T::sync_fs(unsafe { SuperBlock::from_raw(sb) })?;
+        }
+        Ok(0)
+    })
 }
 
 /// Answers `statfs(2)`.

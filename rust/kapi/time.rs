@@ -17,6 +17,16 @@ pub struct Timespec {
     pub nsec: u32,
 }
 
+impl From<bindings::timespec64> for Timespec {
+    fn from(time: bindings::timespec64) -> Self {
+        Self {
+            sec: time.tv_sec,
+            // CAST: Nanoseconds of a second, which are not negative.
+            nsec: time.tv_nsec as u32,
+        }
+    }
+}
+
 impl From<Timespec> for bindings::timespec64 {
     fn from(time: Timespec) -> Self {
         Self {

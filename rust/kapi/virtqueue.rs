@@ -10,7 +10,7 @@
 
 use crate::{
     bindings,
-    folio::LockedFolio,
+    folio::{FolioRef, LockedFolio},
     handoff::{Chain, Owned, Waiter},
     pinned_pages::PinnedPages,
 };
@@ -48,7 +48,8 @@ pub trait Transfer: Send + 'static {
 /// until the device is done.
 pub struct Buffers<'r, 'a> {
     table: &'r mut KVec<bindings::scatterlist>,
-    readable: usize,
+    /// How many segments the device reads, once it is clear that no more will come.
+    readable: Option<usize>,
     used: usize,
     max_segment: usize,
     _request: PhantomData<&'a mut ()>,
@@ -57,27 +58,67 @@ pub struct Buffers<'r, 'a> {
 impl<'a> Buffers<'_, 'a> {
     /// Bytes that the device reads.
     pub fn readable(&mut self, bytes: &'a [u8]) -> Result {
-        self.bytes(bytes.as_ptr(), bytes.len())?;
-        self.readable = self.used;
-        Ok(())
+        self.still_readable()?;
+        self.bytes(bytes.as_ptr(), bytes.len())
+    }
+
+    /// A part of a page-cache folio that the device reads; it must lie within the folio.
+    pub fn readable_folio(&mut self, folio: &'a FolioRef, offset: usize, len: usize) -> Result {
+        self.still_readable()?;
+        if offset.checked_add(len).is_none_or(|end| end > folio.size()) {
+            return Err(EINVAL);
+        }
+        // The pages of a folio are adjacent, and so are their descriptions.
+        let page = folio.as_ptr().cast::<bindings::page>();
+        let first = page.wrapping_add(offset / bindings::PAGE_SIZE);
+        self.add(first, offset % bindings::PAGE_SIZE, len)
+    }
+
+    /// Pinned user pages that the device reads.
+    pub fn readable_pages(&mut self, pages: &'a PinnedPages) -> Result {
+        self.still_readable()?;
+        self.pages(pages)
     }
 
     /// Bytes that the device writes.
     pub fn writable(&mut self, bytes: &'a mut [u8]) -> Result {
+        self.writable_from_here();
         self.bytes(bytes.as_mut_ptr(), bytes.len())
     }
 
     /// A page-cache folio, the whole of it, that the device writes.
     pub fn writable_folio(&mut self, folio: &'a mut LockedFolio) -> Result {
+        self.writable_from_here();
         // A folio is its first page, and `size` contiguous bytes from there.
         self.add(folio.as_ptr().cast(), 0, folio.size())
     }
 
     /// Pinned user pages that the device writes.
     pub fn writable_pages(&mut self, pages: &'a mut PinnedPages) -> Result {
+        self.writable_from_here();
+        self.pages(pages)
+    }
+
+    fn pages(&mut self, pages: &'a PinnedPages) -> Result {
         pages
             .parts()
             .try_for_each(|(page, offset, len)| self.add(page, offset, len))
+    }
+
+    /// Fails with `EINVAL` if something that the device writes was named already.
+    fn still_readable(&self) -> Result {
+        match self.readable {
+            None => Ok(()),
+            Some(_) => Err(EINVAL),
+        }
+    }
+
+    fn writable_from_here(&mut self) {
+        self.readable.get_or_insert(self.used);
+    }
+
+    fn readable_count(&self) -> usize {
+        self.readable.unwrap_or(self.used)
     }
 
     fn bytes(&mut self, start: *const u8, len: usize) -> Result {
@@ -121,7 +162,7 @@ impl<'a> Buffers<'_, 'a> {
 
     /// The last segment, if the next bytes may join it.
     fn open_segment(&mut self) -> Option<&mut bindings::scatterlist> {
-        if self.used == 0 || self.used == self.readable {
+        if self.used == 0 || Some(self.used) == self.readable {
             return None;
         }
         self.table.get_mut(self.used - 1)
@@ -225,13 +266,13 @@ impl<T: Transfer> Ring<T> {
     fn describe(&mut self, request: &mut Owned<T>) -> Result<(usize, usize)> {
         let mut buffers = Buffers {
             table: &mut self.table,
-            readable: 0,
+            readable: None,
             used: 0,
             max_segment: self.max_segment,
             _request: PhantomData,
         };
         request.buffers(&mut buffers)?;
-        let (readable, used) = (buffers.readable, buffers.used);
+        let (readable, used) = (buffers.readable_count(), buffers.used);
         for end in [readable, used] {
             if let Some(last) = end.checked_sub(1).and_then(|last| self.table.get_mut(last)) {
                 // SAFETY: An initialised entry.

@@ -36,6 +36,7 @@ pub mod dirent;
 pub mod flags;
 pub mod forget;
 pub mod init;
+pub mod lock_owner;
 pub mod op;
 pub mod reply;
 pub mod state;

@@ -6,6 +6,7 @@ pub(crate) mod background;
 mod call;
 pub(crate) mod folios;
 pub(crate) mod forget;
+pub(crate) mod pieces;
 pub(crate) mod request;
 pub(crate) mod session;
 
@@ -16,6 +17,7 @@ use self::{
 };
 use crate::transport::Transport;
 use kernel::{
+    page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
@@ -26,6 +28,7 @@ use rfuse_kapi::{handoff::Cache, ids, read_once::ReadOnce, workqueue::Workqueue}
 use rfuse_proto::{
     flags::InitFlags,
     init::Negotiated,
+    lock_owner,
     op::{Caller, Optional},
 };
 
@@ -72,6 +75,7 @@ pub(crate) struct Connection {
     attr_version: Atomic<u64>,
     /// Bits of [`Optional`] operations that the server lacks.
     missing: Atomic<u32>,
+    lock_owners: lock_owner::Key,
     #[pin]
     background: Background,
     #[pin]
@@ -91,6 +95,7 @@ impl Connection {
                 unique: Atomic::new(0),
                 attr_version: Atomic::new(1),
                 missing: Atomic::new(0),
+                lock_owners: lock_owner::Key::new(rfuse_kapi::random::words()),
                 background <- Background::new(),
                 forgets <- Forgets::new(),
             }? Error),
@@ -120,6 +125,21 @@ impl Connection {
             .map_or(1, |negotiated| usize::from(negotiated.max_pages))
     }
 
+    /// The most bytes that one WRITE may carry from the byte `pos` on.
+    pub(crate) fn max_write(&self, pos: u64) -> usize {
+        let Some(negotiated) = self.negotiated() else {
+            return PAGE_SIZE;
+        };
+        let limit = match negotiated.flags.contains(InitFlags::BIG_WRITES) {
+            true => negotiated.max_write as usize,
+            false => PAGE_SIZE,
+        };
+        // Bytes that do not begin with a page touch one more.
+        let in_page = pos as usize & PAGE_SIZE.wrapping_sub(1);
+        let pages = usize::from(negotiated.max_pages).saturating_mul(PAGE_SIZE);
+        limit.min(pages.saturating_sub(in_page)).max(1)
+    }
+
     /// Whether the server was found to lack `operation`.
     pub(crate) fn lacks(&self, operation: Optional) -> bool {
         self.missing.read_once() & operation as u32 != 0
@@ -147,6 +167,16 @@ impl Connection {
         self.phase.store(Phase::Aborted as u32, Relaxed);
         self.transport.abort();
         self.run_background();
+    }
+
+    /// Whether the server refuses to make a name that exists, so that it need not be looked up before.
+    pub(crate) fn refuses_existing(&self) -> bool {
+        self.transport.refuses_existing()
+    }
+
+    /// What the server is to call the owner of a lock, which has the address `owner`.
+    pub(crate) fn lock_owner(&self, owner: usize) -> u64 {
+        self.lock_owners.scramble(owner as u64)
     }
 
     /// The header fields of a request by the current task.

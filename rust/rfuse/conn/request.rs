@@ -2,7 +2,7 @@
 
 //! The request object: one slab object with everything a typical request sends and receives.
 
-use super::{folios::Folios, Connection};
+use super::{folios::Folios, pieces::Pieces, Connection};
 use core::mem::size_of;
 use kernel::prelude::*;
 use rfuse_kapi::{
@@ -23,23 +23,27 @@ const OUT_INLINE: usize = 320;
 /// Room for the reply header and the longest fixed reply (`StatxOut`).
 const REPLY_INLINE: usize = 304;
 
-/// The variable part of a reply, which goes to memory of its own.
+/// The variable part of a reply or of a request, which is in memory of its own.
 pub(crate) enum Payload {
-    /// The reply has none.
+    /// There is none.
     None,
-    /// Bytes: a directory listing, a link target.
+    /// Bytes of a reply: a directory listing, a link target.
     Bytes(KVec<u8>),
-    /// Page-cache folios of adjacent file ranges.
+    /// Page-cache folios of adjacent file ranges, which a reply fills.
     Folios(Folios),
-    /// User memory.
+    /// User memory, which a reply fills.
     Pinned(PinnedPages),
+    /// User memory, which is sent.
+    PinnedSource(PinnedPages),
+    /// Pieces of memory, which are sent.
+    Pieces(Pieces),
 }
 
 impl Payload {
-    /// Its capacity, in bytes.
+    /// How many bytes of a reply it can take.
     pub(crate) fn capacity(&self) -> usize {
         match self {
-            Self::None => 0,
+            Self::None | Self::PinnedSource(_) | Self::Pieces(_) => 0,
             Self::Bytes(bytes) => bytes.len(),
             Self::Pinned(pages) => pages.len(),
             Self::Folios(folios) => folios.size(),
@@ -197,14 +201,31 @@ impl Transfer for Request {
             false => &self.spill,
         };
         buffers.readable(out.get(..self.out_len).ok_or(EINVAL)?)?;
-        buffers.writable(self.reply.get_mut(..self.reply_len).ok_or(EINVAL)?)?;
+        let reply = self.reply.get_mut(..self.reply_len).ok_or(EINVAL)?;
         match &mut self.payload {
-            Payload::None => Ok(()),
-            Payload::Bytes(bytes) => buffers.writable(bytes),
-            Payload::Pinned(pages) => buffers.writable_pages(pages),
-            Payload::Folios(folios) => folios
-                .iter_mut()
-                .try_for_each(|folio| buffers.writable_folio(folio)),
+            Payload::None => buffers.writable(reply),
+            Payload::PinnedSource(pages) => {
+                buffers.readable_pages(pages)?;
+                buffers.writable(reply)
+            }
+            Payload::Pieces(pieces) => {
+                pieces.name(buffers)?;
+                buffers.writable(reply)
+            }
+            Payload::Bytes(bytes) => {
+                buffers.writable(reply)?;
+                buffers.writable(bytes)
+            }
+            Payload::Pinned(pages) => {
+                buffers.writable(reply)?;
+                buffers.writable_pages(pages)
+            }
+            Payload::Folios(folios) => {
+                buffers.writable(reply)?;
+                folios
+                    .iter_mut()
+                    .try_for_each(|folio| buffers.writable_folio(folio))
+            }
         }
     }
 

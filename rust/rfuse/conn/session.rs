@@ -13,6 +13,8 @@ use rfuse_proto::{
 
 /// What the client can do so far.
 const FLAGS: InitFlags = InitFlags::ASYNC_READ
+    .union(InitFlags::ATOMIC_O_TRUNC)
+    .union(InitFlags::BIG_WRITES)
     .union(InitFlags::AUTO_INVAL_DATA)
     .union(InitFlags::EXPLICIT_INVAL_DATA)
     .union(InitFlags::DO_READDIRPLUS)
@@ -25,6 +27,8 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::MAX_PAGES)
     .union(InitFlags::NO_OPEN_SUPPORT)
     .union(InitFlags::NO_OPENDIR_SUPPORT)
+    .union(InitFlags::HANDLE_KILLPRIV)
+    .union(InitFlags::HANDLE_KILLPRIV_V2)
     .union(InitFlags::INIT_EXT);
 
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.

@@ -2,12 +2,18 @@
 
 //! POSIX access control lists: the server keeps them, the VFS applies them.
 
-use super::mount::Fs;
+use super::{mount::Fs, xattr};
 use crate::conn::request::Payload;
 use kernel::{page::PAGE_SIZE, prelude::*};
-use rfuse_kapi::{inode::LentInode, inode_operations::AclKind, walk::Walk};
+use rfuse_kapi::{
+    ids::MntIdmap,
+    inode::{Inode, LentInode},
+    inode_operations::AclKind,
+    walk::Walk,
+    xattr::XattrChange,
+};
 use rfuse_proto::{
-    flags::InitFlags,
+    flags::{InitFlags, SETXATTR_ACL_KILL_SGID},
     op::{self, Optional},
 };
 
@@ -25,13 +31,26 @@ pub(crate) fn get_inode_acl(
     walk: Walk<'_>,
 ) -> Result<Option<KVec<u8>>> {
     inode.data().check()?;
-    let conn = &inode.super_data().conn;
-    if !conn.has(InitFlags::POSIX_ACL) || conn.lacks(Optional::Getxattr) {
+    if !inode.super_data().conn.has(InitFlags::POSIX_ACL) {
         return Ok(None);
     }
-    let Walk::Ref(_) = walk else {
+    let Walk::Ref(walk) = walk else {
         return Err(ECHILD);
     };
+    get_acl(inode.referenced(walk), kind)
+}
+
+/// Reads a list for a user who asks for it, whoever applies it.
+///
+/// # Errors
+///
+/// As [`get_inode_acl`].
+pub(crate) fn get_acl(inode: &Inode<Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
+    inode.data().check()?;
+    let conn = &inode.super_data().conn;
+    if conn.lacks(Optional::Getxattr) {
+        return Ok(None);
+    }
     let operation = op::Getxattr {
         nodeid: inode.data().nodeid(),
         name: name(kind),
@@ -48,6 +67,31 @@ pub(crate) fn get_inode_acl(
         Err(ERANGE) => Err(E2BIG),
         Err(error) => Err(error),
     }
+}
+
+/// Sets a list, or removes it. The server changes the mode where that follows from the list.
+///
+/// # Errors
+///
+/// `E2BIG` for a list that is too long, the server's.
+pub(crate) fn set_acl(
+    idmap: &MntIdmap,
+    inode: &Inode<Fs>,
+    kind: AclKind,
+    list: Option<&[u8]>,
+) -> Result {
+    let conn = &inode.super_data().conn;
+    let change = match list {
+        Some(list) if list.len() > ACL_MAX => return Err(E2BIG),
+        Some(list) => XattrChange::Set(list, 0),
+        None => XattrChange::Remove,
+    };
+    let keeps = !conn.has(InitFlags::POSIX_ACL) || inode.in_group_or_capable(idmap);
+    let kill_flags = match keeps {
+        true => 0,
+        false => SETXATTR_ACL_KILL_SGID,
+    };
+    xattr::set(inode, name(kind), change, kill_flags)
 }
 
 fn name(kind: AclKind) -> &'static [u8] {

@@ -14,10 +14,7 @@ use rfuse_kapi::{
     stat::{self, KStat, StatFlags},
     walk::Walk,
 };
-use rfuse_proto::{
-    flags::InitFlags,
-    op::{self, Optional},
-};
+use rfuse_proto::op::{self, Optional};
 
 /// `S_IFDIR`.
 pub(crate) const S_IFDIR: u16 = 0o040_000;
@@ -107,8 +104,7 @@ pub(crate) fn permission(
 ) -> Result {
     inode.data().check()?;
     let mount = inode.super_data();
-    // A server that leaves access control lists to the client leaves all of it.
-    match mount.options.default_permissions || mount.conn.has(InitFlags::POSIX_ACL) {
+    match mount.checks_mode() {
         true => check_mode(idmap, inode, walk, mask),
         false => ask_server(inode, walk, mask),
     }

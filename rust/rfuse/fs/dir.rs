@@ -3,13 +3,16 @@
 //! Names in directories: lookup and revalidation.
 
 use super::{
-    acl, attr,
+    acl, attr, create,
     inode::{self, deadline, expired, Fresh},
     mount::Fs,
+    names, setattr, xattr,
 };
 use kernel::{prelude::*, sync::atomic::Relaxed};
 use rfuse_kapi::{
-    dentry::{Dentry, LentDentry, Looked, Unhashed},
+    atomic_open::{AtomicOpen, Opened, Tmpfile},
+    dentry::{Dentry, LentDentry, LockedName, Looked, NewName, Unhashed},
+    iattr::Iattr,
     ids::MntIdmap,
     inode::{Inode, LentInode},
     inode_operations::{AclKind, InodeOperations, Permission},
@@ -22,6 +25,9 @@ use rfuse_proto::{
     op,
 };
 
+/// `S_ISVTX`: a name may be removed only by its owner or the directory's.
+const S_ISVTX: u16 = 0o1000;
+
 /// Operations of directories.
 pub(crate) struct DirInodeOps;
 
@@ -32,28 +38,95 @@ impl InodeOperations for DirInodeOps {
     fn lookup<'a>(
         dir: &Inode<Fs>,
         dentry: Unhashed<'a, Fs>,
-        _flags: LookupFlags,
+        flags: LookupFlags,
     ) -> Result<Looked<'a, Fs>> {
         dir.data().check()?;
-        let asked_at = dir.super_data().conn.attr_version();
-        match ask(dir, dentry.name())? {
-            Lookup::Negative(valid) => {
-                dentry.word().store(deadline(valid), Relaxed);
-                dentry.splice(None)
-            }
-            Lookup::Found(node) => {
-                let fresh = fresh(&node, asked_at);
-                let inode = inode::iget(dentry.super_block(), node.nodeid, node.generation, &fresh)
-                    .inspect_err(|_| dir.super_data().conn.forget(node.nodeid, 1))?;
-                dir.data().advise_plus();
-                let looked = dentry.splice(Some(inode))?;
-                looked
-                    .dentry()
-                    .word()
-                    .store(deadline(node.entry_valid), Relaxed);
-                Ok(looked)
-            }
+        match is_server_asked_later(dir, flags) {
+            true => Ok(dentry.leave_unknown()),
+            false => lookup(dir, dentry),
         }
+    }
+
+    fn mknod<'a>(
+        _idmap: &MntIdmap,
+        dir: &Inode<Fs>,
+        name: NewName<'a, Fs>,
+        mode: u16,
+        rdev: (u32, u32),
+    ) -> Result<Looked<'a, Fs>> {
+        names::mknod(dir, name, mode, rdev)
+    }
+
+    fn mkdir<'a>(
+        _idmap: &MntIdmap,
+        dir: &Inode<Fs>,
+        name: NewName<'a, Fs>,
+        mode: u16,
+    ) -> Result<Looked<'a, Fs>> {
+        names::mkdir(dir, name, mode)
+    }
+
+    fn symlink<'a>(
+        _idmap: &MntIdmap,
+        dir: &Inode<Fs>,
+        name: NewName<'a, Fs>,
+        target: &CStr,
+    ) -> Result<Looked<'a, Fs>> {
+        names::symlink(dir, name, target)
+    }
+
+    fn link<'a>(
+        inode: &Inode<Fs>,
+        dir: &Inode<Fs>,
+        name: NewName<'a, Fs>,
+    ) -> Result<Looked<'a, Fs>> {
+        names::link(inode, dir, name)
+    }
+
+    fn unlink(dir: &Inode<Fs>, name: LockedName<'_, Fs>) -> Result {
+        names::unlink(dir, &name)
+    }
+
+    fn rmdir(dir: &Inode<Fs>, name: LockedName<'_, Fs>) -> Result {
+        names::rmdir(dir, &name)
+    }
+
+    fn rename(
+        _idmap: &MntIdmap,
+        (from_dir, from): (&Inode<Fs>, LockedName<'_, Fs>),
+        (to_dir, to): (&Inode<Fs>, LockedName<'_, Fs>),
+        flags: u32,
+    ) -> Result {
+        names::rename((from_dir, &from), (to_dir, &to), flags)
+    }
+
+    fn atomic_open<'a>(dir: &Inode<Fs>, opening: AtomicOpen<'a, Fs>) -> Result<Opened<'a, Fs>> {
+        create::atomic_open(dir, opening)
+    }
+
+    fn tmpfile<'a>(
+        _idmap: &MntIdmap,
+        dir: &Inode<Fs>,
+        file: Tmpfile<'a, Fs>,
+        mode: u16,
+    ) -> Result<Opened<'a, Fs>> {
+        create::tmpfile(dir, file, mode)
+    }
+
+    fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {
+        setattr::setattr(idmap, dentry, attr)
+    }
+
+    fn listxattr(inode: &Inode<Fs>, list: Option<&mut [u8]>) -> Result<usize> {
+        xattr::list(inode, list)
+    }
+
+    fn set_acl(idmap: &MntIdmap, inode: &Inode<Fs>, kind: AclKind, list: Option<&[u8]>) -> Result {
+        acl::set_acl(idmap, inode, kind, list)
+    }
+
+    fn get_acl(inode: &Inode<Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
+        acl::get_acl(inode, kind)
     }
 
     fn permission(
@@ -81,6 +154,37 @@ impl InodeOperations for DirInodeOps {
         stat: &mut KStat<'_>,
     ) -> Result {
         attr::getattr(idmap, inode, request_mask, flags, stat)
+    }
+}
+
+/// Whether a name need not be looked up, as the server is about to be asked to make it, and knows by
+/// itself whether it may. What a name in a sticky directory stands for decides who may replace it.
+fn is_server_asked_later(dir: &Inode<Fs>, flags: LookupFlags) -> bool {
+    let makes = flags.create() && flags.excl();
+    let replaces = flags.rename_target() && dir.mode() & S_ISVTX == 0;
+    (makes || replaces) && dir.super_data().conn.refuses_existing()
+}
+
+/// Looks a name up on the server, and enters what it says.
+pub(crate) fn lookup<'a>(dir: &Inode<Fs>, dentry: Unhashed<'a, Fs>) -> Result<Looked<'a, Fs>> {
+    let asked_at = dir.super_data().conn.attr_version();
+    match ask(dir, dentry.name())? {
+        Lookup::Negative(valid) => {
+            dentry.word().store(deadline(valid), Relaxed);
+            dentry.splice(None)
+        }
+        Lookup::Found(node) => {
+            let fresh = fresh(&node, asked_at);
+            let inode = inode::iget(dentry.super_block(), node.nodeid, node.generation, &fresh)
+                .inspect_err(|_| dir.super_data().conn.forget(node.nodeid, 1))?;
+            dir.data().advise_plus();
+            let looked = dentry.splice(Some(inode))?;
+            looked
+                .dentry()
+                .word()
+                .store(deadline(node.entry_valid), Relaxed);
+            Ok(looked)
+        }
     }
 }
 
@@ -121,7 +225,7 @@ pub(crate) fn revalidate(
     if inode.is_some_and(|inode| inode.data().check().is_err()) {
         return Ok(false);
     }
-    let must_ask = flags.excl() || flags.reval() || flags.rename_target();
+    let must_ask = flags.excl() || flags.reval();
     if !must_ask && !expired(dentry.word().read_once()) {
         if inode.is_some_and(|inode| inode.data().take_from_listing()) {
             dir.data().advise_plus();

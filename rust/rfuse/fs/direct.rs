@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading around the page cache.
+//! Reading and writing around the page cache.
 
-use super::handle::Handle;
-use crate::conn::request::Payload;
-use kernel::{iov::IovIterDest, page::PAGE_SIZE, prelude::*};
-use rfuse_kapi::{file::Kiocb, pinned_pages::PinnedPages};
-use rfuse_proto::op;
+use super::{handle::Handle, inode::Node, mount::Fs};
+use crate::conn::{
+    pieces::{Piece, Pieces},
+    request::Payload,
+};
+use kernel::{
+    iov::{IovIterDest, IovIterSource},
+    page::PAGE_SIZE,
+    prelude::*,
+};
+use rfuse_kapi::{ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages};
+use rfuse_proto::{
+    flags::{WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
+    op,
+};
 
 /// Up to so many bytes, copying costs less than pinning.
 const COPY_MAX: usize = PAGE_SIZE;
@@ -84,4 +94,78 @@ fn read_copied(handle: &Handle, pos: i64, iter: &mut IovIterDest<'_>) -> Result<
 fn ask(handle: &Handle, pos: i64, size: usize, room: Payload) -> Result<(usize, Payload)> {
     let range = handle.range(u64::try_from(pos)?, u32::try_from(size)?);
     handle.conn().call_with(op::Read(range), room)
+}
+
+/// Writes until `iter` is empty or an error comes. The inode is locked. Returns the bytes written.
+///
+/// # Errors
+///
+/// The server's; `EFAULT`; those of pages that had to be written back before.
+pub(crate) fn write(
+    inode: &Inode<Fs>,
+    handle: &Handle,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<usize> {
+    let (start, len) = (iocb.pos(), iter.len() as i64);
+    if inode.mapping().nrpages() > 0 {
+        let end = start.saturating_add(len).saturating_sub(1);
+        inode.mapping().write_and_wait_range(start, end)?;
+    }
+    let mut total = 0_usize;
+    while !iter.is_empty() {
+        let (asked, taken) = match write_once(handle, iocb, iter) {
+            Ok(lengths) => lengths,
+            Err(error) if total == 0 => return Err(error),
+            Err(_) => break,
+        };
+        total = total.saturating_add(taken);
+        iocb.set_pos(iocb.pos().saturating_add(taken as i64));
+        inode.data().wrote(inode, iocb.pos() as u64);
+        if taken < asked {
+            break;
+        }
+    }
+    Node::drop_range(inode, start as u64, iocb.pos() as u64);
+    Ok(total)
+}
+
+/// One request: how many bytes it carried, and how many the server took.
+fn write_once(
+    handle: &Handle,
+    iocb: &Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<(usize, usize)> {
+    let most = handle.conn().max_write(iocb.pos() as u64).min(iter.len());
+    if iter.len() > COPY_MAX {
+        let max_pages = handle.conn().max_pages();
+        if let Some(pages) = PinnedPages::extract_source(iter, most, max_pages)? {
+            let asked = pages.len();
+            let taken = send(handle, iocb, asked, Payload::PinnedSource(pages))?;
+            iter.advance(taken);
+            return Ok((asked, taken));
+        }
+    }
+    let mut bytes = KVec::zeroed(most.min(COPY_CHUNK), GFP_KERNEL)?;
+    let asked = iter.copy_from_iter(&mut bytes);
+    bytes.truncate(asked);
+    if asked == 0 {
+        return Err(EFAULT);
+    }
+    let mut pieces = Pieces::new();
+    pieces.push(Piece::Bytes(bytes))?;
+    let taken = send(handle, iocb, asked, Payload::Pieces(pieces))?;
+    Ok((asked, taken))
+}
+
+fn send(handle: &Handle, iocb: &Kiocb<'_>, size: usize, data: Payload) -> Result<usize> {
+    let kill = match ids::capable_fsetid() {
+        true => 0,
+        false => WRITE_KILL_SUIDGID,
+    };
+    let (pos, size) = (u64::try_from(iocb.pos())?, u32::try_from(size)?);
+    let mut operation = handle.write(pos, size, kill | WRITE_LOCKOWNER, iocb.open_flags());
+    operation.lock_owner = handle.conn().lock_owner(ids::current_files());
+    let (taken, _) = handle.conn().call_with(operation, data)?;
+    Ok(taken as usize)
 }

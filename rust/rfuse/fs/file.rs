@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Regular files: open, read, map.
+//! Regular files: what the VFS asks of them.
 
 use super::{
     acl, attr, direct,
     handle::{Handle, HandleKind},
-    inode::drop_pages,
+    inode::{self, drop_pages},
     mount::Fs,
+    range, setattr, write, xattr,
 };
-use kernel::{iov::IovIterDest, prelude::*, sync::Arc};
+use kernel::{
+    iov::{IovIterDest, IovIterSource},
+    prelude::*,
+    sync::{Arc, ArcBorrow},
+};
 use rfuse_kapi::{
-    file::{File, FileOperations, Kiocb, Mmap, OpeningFile, Seek},
+    dentry::Dentry,
+    file::{File, FileOperations, Mmap, OpeningFile, Seek},
+    iattr::Iattr,
     ids::MntIdmap,
     inode::{Inode, LentInode},
     inode_operations::{AclKind, InodeOperations, Permission},
+    kiocb::Kiocb,
     stat::{KStat, StatFlags},
     walk::Walk,
 };
 use rfuse_proto::flags::InitFlags;
+
+const O_TRUNC: u32 = 0o1000;
 
 /// Operations of inodes that are neither directories nor links.
 pub(crate) struct FileInodeOps;
@@ -52,6 +62,22 @@ impl InodeOperations for FileInodeOps {
     ) -> Result {
         attr::getattr(idmap, inode, request_mask, flags, stat)
     }
+
+    fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {
+        setattr::setattr(idmap, dentry, attr)
+    }
+
+    fn listxattr(inode: &Inode<Fs>, list: Option<&mut [u8]>) -> Result<usize> {
+        xattr::list(inode, list)
+    }
+
+    fn set_acl(idmap: &MntIdmap, inode: &Inode<Fs>, kind: AclKind, list: Option<&[u8]>) -> Result {
+        acl::set_acl(idmap, inode, kind, list)
+    }
+
+    fn get_acl(inode: &Inode<Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
+        acl::get_acl(inode, kind)
+    }
 }
 
 /// Operations of open regular files.
@@ -62,8 +88,8 @@ impl FileOperations for RegularFile {
     type Fs = Fs;
     type Data = Handle;
 
-    const SEEK: Seek = Seek::Generic;
-    const MMAP: Mmap = Mmap::ReadOnlyPageCache;
+    const SEEK: Seek = Seek::Custom;
+    const MMAP: Mmap = Mmap::PageCache;
     const SPLICE_READ: bool = true;
 
     fn open(inode: &Inode<Fs>, file: &OpeningFile<'_>) -> Result<Arc<Handle>> {
@@ -72,13 +98,21 @@ impl FileOperations for RegularFile {
         let nodeid = inode.data().nodeid();
         let handle = Handle::open(conn, HandleKind::File, nodeid, file.flags())?;
         let handle = Arc::new(handle, GFP_KERNEL)?;
+        if file.flags() & O_TRUNC != 0 && conn.has(InitFlags::ATOMIC_O_TRUNC) {
+            inode::cut(inode);
+        }
+        Self::made(inode, file, handle.as_arc_borrow())?;
+        Ok(handle)
+    }
+
+    fn made(inode: &Inode<Fs>, file: &OpeningFile<'_>, handle: ArcBorrow<'_, Handle>) -> Result {
         handle.restrict(file);
         file.set_can_odirect();
         file.set_nowait();
         if !handle.keeps_cache() {
             drop_pages(inode, 0);
         }
-        Ok(handle)
+        Ok(())
     }
 
     fn release(_inode: &Inode<Fs>, handle: Arc<Handle>) {
@@ -105,9 +139,46 @@ impl FileOperations for RegularFile {
         iocb.generic_file_read_iter(iter)
     }
 
-    fn fsync(file: &File<'_, Self>, _start: i64, _end: i64, datasync: bool) -> Result {
+    fn write_iter(
+        file: &File<'_, Self>,
+        iocb: &mut Kiocb<'_>,
+        iter: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        write::write_iter(file, iocb, iter)
+    }
+
+    /// A file that was only read has nothing to tell the server.
+    fn flush(file: &File<'_, Self>, owner: usize) -> Result {
         file.inode().data().check()?;
+        if !file.is_writable() {
+            return Ok(());
+        }
+        file.write_and_wait_range(0, i64::MAX);
+        file.check_wb_err()?;
+        file.data().flush(owner)
+    }
+
+    fn fsync(file: &File<'_, Self>, start: i64, end: i64, datasync: bool) -> Result {
+        file.inode().data().check()?;
+        file.write_and_wait_range(start, end);
+        file.check_wb_err()?;
         file.data().fsync(datasync)
+    }
+
+    fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {
+        range::llseek(file, offset, whence)
+    }
+
+    fn fallocate(file: &File<'_, Self>, mode: u32, offset: i64, len: i64) -> Result {
+        range::fallocate(file, mode, offset, len)
+    }
+
+    fn copy_file_range(
+        from: (&File<'_, Self>, i64),
+        to: (&File<'_, Self>, i64),
+        len: usize,
+    ) -> Result<usize> {
+        range::copy_file_range(from, to, len)
     }
 }
 

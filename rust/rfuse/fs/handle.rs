@@ -6,7 +6,10 @@ use crate::conn::Connection;
 use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::file::OpeningFile;
 use rfuse_proto::{
-    flags::{FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NONSEEKABLE, FOPEN_STREAM, FSYNC_FDATASYNC},
+    flags::{
+        InitFlags, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_NONSEEKABLE,
+        FOPEN_STREAM, FSYNC_FDATASYNC,
+    },
     op,
     wire::OpenOut,
 };
@@ -47,7 +50,11 @@ impl Handle {
         nodeid: u64,
         flags: u32,
     ) -> Result<Self> {
-        let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+        let cuts = match conn.has(InitFlags::ATOMIC_O_TRUNC) {
+            true => 0,
+            false => O_TRUNC,
+        };
+        let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | cuts);
         let (out, implied) = match ask(conn, kind, nodeid, flags) {
             Ok(out) => (out, false),
             Err(ENOSYS) => (
@@ -72,6 +79,26 @@ impl Handle {
         })
     }
 
+    /// What CREATE has opened.
+    pub(crate) fn made(conn: &Arc<Connection>, nodeid: u64, flags: u32, out: &OpenOut) -> Self {
+        Self {
+            conn: conn.clone(),
+            kind: HandleKind::File,
+            handle: op::Handle {
+                nodeid,
+                fh: out.fh,
+                flags: flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC),
+            },
+            open_flags: out.open_flags,
+            implied: false,
+        }
+    }
+
+    /// The server's number for it, if it gave one.
+    pub(crate) fn fh(&self) -> Option<u64> {
+        (!self.implied).then_some(self.handle.fh)
+    }
+
     /// The connection it is open on.
     pub(crate) fn conn(&self) -> &Arc<Connection> {
         &self.conn
@@ -89,6 +116,19 @@ impl Handle {
         }
     }
 
+    /// What WRITE says of `size` bytes from `offset` on.
+    pub(crate) fn write(&self, offset: u64, size: u32, write_flags: u32, flags: u32) -> op::Write {
+        op::Write {
+            nodeid: self.handle.nodeid,
+            fh: self.handle.fh,
+            offset,
+            size,
+            write_flags,
+            lock_owner: 0,
+            flags,
+        }
+    }
+
     /// What is cached of the file may be used.
     pub(crate) fn keeps_cache(&self) -> bool {
         self.open_flags & FOPEN_KEEP_CACHE != 0
@@ -97,6 +137,33 @@ impl Handle {
     /// Reads must not use the page cache.
     pub(crate) fn is_direct(&self) -> bool {
         self.open_flags & FOPEN_DIRECT_IO != 0
+    }
+
+    /// The node it is open on, and the server's number for it.
+    pub(crate) fn ids(&self) -> (u64, u64) {
+        (self.handle.nodeid, self.handle.fh)
+    }
+
+    /// Tells the server that a descriptor was closed by the owner of locks with the address `owner`. May
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// The server's, of writes that it had taken before; a server that lacks the operation has none.
+    pub(crate) fn flush(&self, owner: usize) -> Result {
+        if self.open_flags & FOPEN_NOFLUSH != 0 || self.conn.lacks(op::Optional::Flush) {
+            return Ok(());
+        }
+        let (nodeid, fh) = self.ids();
+        let lock_owner = self.conn.lock_owner(owner);
+        match self.conn.call(op::Flush {
+            nodeid,
+            fh,
+            lock_owner,
+        }) {
+            Err(ENOSYS) => Ok(()),
+            other => other,
+        }
     }
 
     /// Makes what was written durable. May sleep.

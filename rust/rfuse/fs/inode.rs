@@ -6,6 +6,7 @@ use super::{
     dir::DirInodeOps, file::FileInodeOps, mount::Fs, read::Pages, readdir::DirFileOps,
     symlink::SymlinkInodeOps,
 };
+use crate::conn::Connection;
 use kernel::{
     new_spinlock,
     page::PAGE_SHIFT,
@@ -64,6 +65,10 @@ pub(crate) struct Node {
     ino: Atomic<u64>,
     /// The preferred size of I/O to show, in bytes; 0 for the file system's.
     blksize: Atomic<u32>,
+    /// How long the attributes held when they came, in jiffies.
+    valid_for: Atomic<u64>,
+    /// Until when the node is known to have no capabilities, in jiffies.
+    no_capability_until: Atomic<u64>,
     #[pin]
     state: SpinLock<State>,
 }
@@ -101,6 +106,8 @@ impl Node {
             valid_until: Atomic::new(0),
             ino: Atomic::new(0),
             blksize: Atomic::new(0),
+            valid_for: Atomic::new(0),
+            no_capability_until: Atomic::new(0),
             state <- new_spinlock!(State {
                 nlookup: 0,
                 attr_version: 0,
@@ -169,6 +176,48 @@ impl Node {
     /// Whether the attributes must be asked for again.
     pub(crate) fn attributes_expired(&self) -> bool {
         expired(self.valid_until.read_once())
+    }
+
+    /// Sets until when the attributes hold.
+    fn hold_attributes(&self, valid: Timeout) {
+        self.valid_until.store(deadline(valid), Relaxed);
+        let nanos = valid.as_nanos();
+        let ticks = match nanos {
+            u64::MAX => nanos,
+            _ => nsecs_to_jiffies64(nanos),
+        };
+        self.valid_for.store(ticks, Relaxed);
+    }
+
+    /// Something about the node has changed: the attributes must be asked for again, and answers to
+    /// questions asked before are stale.
+    pub(crate) fn expire_attributes(&self, conn: &Connection) {
+        let mut state = self.state.lock();
+        state.attr_version = conn.next_attr_version();
+        self.valid_until.store(0, Relaxed);
+    }
+
+    /// A name of the node is gone.
+    pub(crate) fn drop_link(&self, conn: &Connection, inode: &LentInode<Fs>) {
+        let mut state = self.state.lock();
+        state.attr_version = conn.next_attr_version();
+        self.valid_until.store(0, Relaxed);
+        inode.drop_link();
+    }
+
+    /// Whether the node is known to have no capabilities (`security.capability`). That is believed as
+    /// long as attributes are: the kernel asks before each write.
+    pub(crate) fn is_without_capability(&self) -> bool {
+        !expired(self.no_capability_until.read_once())
+    }
+
+    /// Notes whether the node is known to have no capabilities.
+    pub(crate) fn note_without_capability(&self, known: bool) {
+        let until = match (known, self.valid_for.read_once()) {
+            (false, _) | (_, 0) => 0,
+            (_, ticks) => jiffies64().saturating_add(ticks),
+        };
+        self.no_capability_until.store(until, Relaxed);
     }
 
     /// The inode number to show, and the preferred size of I/O in bytes, 0 for the file system's.
@@ -258,12 +307,63 @@ pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
         if inode.kind() == FileKind::Regular || old.0 != attributes.size {
             inode.i_size_write(attributes.size);
         }
-        node.valid_until.store(deadline(fresh.valid), Relaxed);
+        node.hold_attributes(fresh.valid);
         old
     };
     if inode.kind() == FileKind::Regular {
         let touched = old_mtime != attributes.mtime;
         follow_size(inode, old_size, attributes.size, touched);
+    }
+}
+
+/// Applies what the server says of a change that it was asked for. May sleep.
+pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
+    let (node, conn) = (inode.data(), &inode.super_data().conn);
+    let attributes = fresh.attributes;
+    let old_size = {
+        let mut state = node.state.lock();
+        let overtaken = state.attr_version > fresh.asked_at;
+        state.attr_version = conn.next_attr_version();
+        node.absorb(&mut state, attributes);
+        inode.set_attributes(&vfs_attributes(attributes));
+        let old_size = inode.size();
+        if inode.kind() == FileKind::Regular {
+            inode.i_size_write(attributes.size);
+        }
+        // Something else has changed meanwhile: this is right, but not all.
+        node.hold_attributes(match overtaken {
+            true => Timeout::ZERO,
+            false => fresh.valid,
+        });
+        old_size
+    };
+    if inode.kind() == FileKind::Regular && old_size != attributes.size {
+        resize_cache(inode, old_size, attributes.size);
+    }
+}
+
+/// The file was cut to nothing by OPEN. May sleep.
+pub(crate) fn cut(inode: &Inode<Fs>) {
+    let (node, conn) = (inode.data(), &inode.super_data().conn);
+    let old_size = {
+        let mut state = node.state.lock();
+        state.attr_version = conn.next_attr_version();
+        node.valid_until.store(0, Relaxed);
+        let old_size = inode.size();
+        inode.i_size_write(0);
+        old_size
+    };
+    resize_cache(inode, old_size, 0);
+}
+
+/// The page cache follows a change of the size that was asked for: what lies behind the end goes, and
+/// what was behind the old end is zero. May sleep.
+fn resize_cache(inode: &Inode<Fs>, old: u64, new: u64) {
+    let end = old.min(new);
+    drop_pages(inode, end);
+    if inode.mapping().has_dirty_pages() {
+        // Pages that differ from the server's are not dropped above.
+        inode.truncate_pagecache(i64::try_from(end).unwrap_or(i64::MAX));
     }
 }
 
@@ -282,17 +382,40 @@ fn follow_size(inode: &Inode<Fs>, old: u64, new: u64, touched: bool) {
     }
 }
 
+impl Node {
+    /// The server took a write that ended at the byte `end`.
+    pub(crate) fn wrote(&self, inode: &LentInode<Fs>, end: u64) {
+        let conn = &inode.super_data().conn;
+        let mut state = self.state.lock();
+        state.attr_version = conn.next_attr_version();
+        self.valid_until.store(0, Relaxed);
+        if end > inode.size() {
+            inode.i_size_write(end);
+        }
+    }
+
+    /// Drops the cached pages of the bytes from `start` up to and without `end`, as [`drop_pages`] does.
+    pub(crate) fn drop_range(inode: &Inode<Fs>, start: u64, end: u64) {
+        if inode.mapping().nrpages() == 0 || start >= end {
+            return;
+        }
+        let (node, conn) = (inode.data(), &inode.super_data().conn);
+        {
+            let mut state = node.state.lock();
+            state.dropped_at = conn.next_attr_version();
+        }
+        let page = |byte: u64| usize::try_from(byte).map_or(usize::MAX, |byte| byte >> PAGE_SHIFT);
+        inode
+            .mapping()
+            .invalidate_unlocked_range(page(start), page(end.saturating_sub(1)));
+    }
+}
+
 /// Drops cached pages of a file from `start` on, in bytes. Those that are being read are dropped when
 /// they have come: a server that never answers a READ must not hold those who did not ask for it. May
 /// sleep.
 pub(crate) fn drop_pages(inode: &Inode<Fs>, start: u64) {
-    let (node, conn) = (inode.data(), &inode.super_data().conn);
-    {
-        let mut state = node.state.lock();
-        state.dropped_at = conn.next_attr_version();
-    }
-    let first = usize::try_from(start).map_or(usize::MAX, |start| start >> PAGE_SHIFT);
-    inode.mapping().invalidate_unlocked_range(first, usize::MAX);
+    Node::drop_range(inode, start, u64::MAX);
 }
 
 /// Whether an inode in the cache is the node that the server means.
@@ -352,7 +475,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         let mut state = node.state.lock();
         state.attr_version = conn.next_attr_version();
         node.absorb(&mut state, fresh.attributes);
-        node.valid_until.store(deadline(fresh.valid), Relaxed);
+        node.hold_attributes(fresh.valid);
     }
     let (iops, fops, aops) = match kind {
         FileKind::Directory => (

@@ -4,15 +4,21 @@
 
 mod acl;
 mod attr;
+mod create;
 mod dir;
 mod direct;
 mod file;
 mod handle;
 mod inode;
 mod mount;
+mod names;
 mod params;
+mod range;
 mod read;
 mod readdir;
+mod setattr;
 mod symlink;
+mod write;
+mod xattr;
 
 pub(crate) use self::mount::Fs;

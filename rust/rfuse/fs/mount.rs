@@ -17,14 +17,18 @@ use rfuse_kapi::{
     dentry::{Dentry, LentDentry},
     fs::{FileSystem, FsFlags},
     fs_context::{FsContext, Parameter, ParameterSpec},
-    inode::LentInode,
+    inode::{Inode, LentInode},
     seq_file::SeqFileExt,
     stat::StatFs,
     super_block::{FilledSuper, NewSuper, SuperBlock},
     virtio::Device,
     walk::{LookupFlags, Walk},
+    xattr::XattrChange,
 };
-use rfuse_proto::{flags::InitFlags, op};
+use rfuse_proto::{
+    flags::InitFlags,
+    op::{self, Optional},
+};
 
 /// `FUSE_SUPER_MAGIC`: programs know the protocol by it.
 const MAGIC: usize = 0x6573_5546;
@@ -108,8 +112,9 @@ impl FileSystem for Fs {
         let negotiated = conn.negotiated().ok_or(EIO)?;
         sb.set_magic(MAGIC);
         sb.set_time_gran(negotiated.time_gran);
-        sb.set_readonly();
-        if negotiated.flags.contains(InitFlags::POSIX_ACL) {
+        let masks = InitFlags::POSIX_ACL | InitFlags::DONT_MASK;
+        if negotiated.flags.bits() & masks.bits() != 0 {
+            // Leaves the umask to the file system, too.
             sb.set_posixacl();
         }
         sb.set_no_data_integrity();
@@ -136,15 +141,30 @@ impl FileSystem for Fs {
     }
 
     fn reconfigure(
-        fc: &FsContext<'_, Self>,
+        _fc: &FsContext<'_, Self>,
         _options: &mut Options,
         _sb: &SuperBlock<Self>,
     ) -> Result {
-        if !fc.is_readonly() {
-            fc.errorf(fmt!("this version mounts read-only"));
-            return Err(EROFS);
-        }
         Ok(())
+    }
+
+    fn getxattr(inode: &Inode<Self>, name: &CStr, buffer: Option<&mut [u8]>) -> Result<usize> {
+        super::xattr::get(inode, name, buffer)
+    }
+
+    fn setxattr(inode: &Inode<Self>, name: &CStr, change: XattrChange<'_>) -> Result {
+        super::xattr::set(inode, name.to_bytes(), change, 0)
+    }
+
+    fn sync_fs(sb: &SuperBlock<Self>) -> Result {
+        let conn = &sb.data().conn;
+        if conn.lacks(Optional::Syncfs) {
+            return Ok(());
+        }
+        match conn.call(op::Syncfs { nodeid: ROOT_ID }) {
+            Err(ENOSYS) => Ok(()),
+            other => other,
+        }
     }
 
     fn evict_inode(inode: &LentInode<Self>) {
@@ -204,6 +224,12 @@ impl FileSystem for Fs {
 }
 
 impl Mount {
+    /// Whether permissions are checked here, by the mode bits. A server that leaves access control lists
+    /// to the client leaves all of it.
+    pub(crate) fn checks_mode(&self) -> bool {
+        self.options.default_permissions || self.conn.has(InitFlags::POSIX_ACL)
+    }
+
     /// Gets the device going and says INIT.
     fn connect(&self, fc: &FsContext<'_, Fs>) -> Result {
         let tag = fc.source().unwrap_or(c"");

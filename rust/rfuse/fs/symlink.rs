@@ -2,10 +2,12 @@
 
 //! Symbolic links.
 
-use super::{attr, mount::Fs};
+use super::{attr, mount::Fs, setattr, xattr};
 use crate::conn::request::Payload;
 use kernel::{page::PAGE_SIZE, prelude::*};
 use rfuse_kapi::{
+    dentry::Dentry,
+    iattr::Iattr,
     ids::MntIdmap,
     inode::{Inode, LentInode},
     inode_operations::InodeOperations,
@@ -57,5 +59,13 @@ impl InodeOperations for SymlinkInodeOps {
         stat: &mut KStat<'_>,
     ) -> Result {
         attr::getattr(idmap, inode, request_mask, flags, stat)
+    }
+
+    fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {
+        setattr::setattr(idmap, dentry, attr)
+    }
+
+    fn listxattr(inode: &Inode<Fs>, list: Option<&mut [u8]>) -> Result<usize> {
+        xattr::list(inode, list)
     }
 }

@@ -43,6 +43,10 @@ pub(crate) trait Transport: Send + Sync {
     /// Whether some requests fail or stay away for good until [`Self::abort`].
     fn is_broken(&self) -> bool;
 
+    /// Whether the server says `EEXIST` by itself. Others were told only of names that a lookup had not
+    /// found.
+    fn refuses_existing(&self) -> bool;
+
     /// The most pages that one request may carry.
     fn max_pages(&self) -> usize;
 }

@@ -277,6 +277,11 @@ impl Transport for Device<VirtioFs> {
         Device::is_broken(self)
     }
 
+    fn refuses_existing(&self) -> bool {
+        // The servers of the virtio-fs device share a directory of the host, whose kernel does.
+        true
+    }
+
     fn max_pages(&self) -> usize {
         let descriptors = self.request_queues().map(Queue::size).min().unwrap_or(0);
         descriptors.saturating_sub(FIXED_DESCRIPTORS)

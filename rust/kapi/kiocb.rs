@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! I/O requests on files.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h), `struct kiocb`
+
+use crate::bindings;
+use core::{marker::PhantomData, ptr::NonNull};
+use kernel::{
+    error::to_result,
+    iov::{IovIterDest, IovIterSource},
+    prelude::*,
+};
+
+/// An I/O request on a file.
+///
+/// # Invariants
+///
+/// The pointer is valid, and used by this thread alone, during `'a`.
+pub struct Kiocb<'a>(NonNull<bindings::kiocb>, PhantomData<&'a mut ()>);
+
+impl Kiocb<'_> {
+    /// Wraps a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `iocb` is valid, and used by this thread alone, during the lifetime of the result.
+    #[inline]
+    pub(crate) unsafe fn from_raw(iocb: *mut bindings::kiocb) -> Self {
+        // INVARIANT: By the safety requirements.
+        // SAFETY: A valid pointer is not null.
+        Self(unsafe { NonNull::new_unchecked(iocb) }, PhantomData)
+    }
+
+    /// The position in the file, in bytes.
+    #[inline]
+    pub fn pos(&self) -> i64 {
+        // SAFETY: By the type invariant; so it is below.
+        unsafe { (*self.0.as_ptr()).ki_pos }
+    }
+
+    /// Sets the position in the file, in bytes.
+    #[inline]
+    pub fn set_pos(&mut self, pos: i64) {
+        // SAFETY: As in `pos`.
+        unsafe { (*self.0.as_ptr()).ki_pos = pos };
+    }
+
+    /// Whether the request must not wait; `EAGAIN` is the answer then (`IOCB_NOWAIT`).
+    #[inline]
+    pub fn nowait(&self) -> bool {
+        self.has(bindings::KIOCB_NOWAIT)
+    }
+
+    /// Whether the request goes past the page cache (`IOCB_DIRECT`).
+    #[inline]
+    pub fn direct(&self) -> bool {
+        // CAST: A single bit.
+        self.has(bindings::IOCB_DIRECT as c_int)
+    }
+
+    /// Whether the request goes to the end of the file (`IOCB_APPEND`).
+    pub fn append(&self) -> bool {
+        self.has(bindings::KIOCB_APPEND)
+    }
+
+    /// The flags of `open(2)` that hold for this request: those of the file, `O_SYNC` and `O_DSYNC` also
+    /// where the request alone asks for them.
+    pub fn open_flags(&self) -> u32 {
+        // SAFETY: As in `pos`; an open file is live.
+        let (flags, dsync) = unsafe {
+            let iocb = self.0.as_ptr();
+            ((*(*iocb).ki_filp).f_flags, bindings::iocb_is_dsync(iocb))
+        };
+        let sync = self.has(bindings::KIOCB_SYNC);
+        flags | if dsync { bindings::O_DSYNC } else { 0 } | if sync { bindings::O_SYNC } else { 0 }
+    }
+
+    /// Checks a write, and finds its position: `iter` is cut to what may be written. The inode is locked.
+    /// Returns the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// `EFBIG`, after a signal where that is due; `ETXTBSY`, `EINVAL`.
+    pub fn generic_write_checks(&mut self, iter: &mut IovIterSource<'_>) -> Result<usize> {
+        // SAFETY: Both are valid.
+        size_of_result(unsafe { bindings::generic_write_checks(self.0.as_ptr(), iter.as_raw()) })
+    }
+
+    /// The file is about to be written to: privileges go, and times are set where the file system leaves
+    /// that to the VFS (`kiocb_modified`). The inode is locked. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` where that must not wait; the file system's.
+    pub fn modified(&mut self) -> Result {
+        // SAFETY: As in `pos`.
+        to_result(unsafe { bindings::kiocb_modified(self.0.as_ptr()) })
+    }
+
+    /// Makes `count` bytes that were written durable, if the request or the file asks for it. The inode is
+    /// not locked. Returns `count`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fsync`.
+    pub fn generic_write_sync(&mut self, count: usize) -> Result<usize> {
+        // CAST: A write is never larger than `MAX_RW_COUNT`.
+        // SAFETY: As in `pos`.
+        size_of_result(unsafe { bindings::generic_write_sync(self.0.as_ptr(), count as isize) })
+    }
+
+    #[inline]
+    fn has(&self, flag: c_int) -> bool {
+        // SAFETY: As in `pos`.
+        unsafe { (*self.0.as_ptr()).ki_flags & flag != 0 }
+    }
+
+    /// Reads by the page cache.
+    ///
+    /// Fails with `EINVAL` if the inode has no page cache to read, and for direct I/O.
+    #[inline]
+    pub fn generic_file_read_iter(&mut self, iter: &mut IovIterDest<'_>) -> Result<usize> {
+        let iocb = self.0.as_ptr();
+        // SAFETY: As in `pos`; an open file has a mapping, which always has operations.
+        let read_folio = unsafe { (*(*(*(*iocb).ki_filp).f_mapping).a_ops).read_folio };
+        if read_folio.is_none() || self.direct() {
+            return Err(EINVAL);
+        }
+        // SAFETY: Both are valid, and the mapping can do what the request asks for.
+        let read = unsafe { bindings::generic_file_read_iter(iocb, iter.as_raw()) };
+        size_of_result(read)
+    }
+}
+
+/// A number of bytes, or an error.
+#[inline]
+pub(crate) fn size_of_result(result: isize) -> Result<usize> {
+    // CAST: Error numbers are small.
+    usize::try_from(result).map_err(|_| match to_result(result as c_int) {
+        Err(error) => error,
+        Ok(()) => EINVAL,
+    })
+}

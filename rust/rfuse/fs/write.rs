@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Writing through the page cache to the server, before `write(2)` returns.
+//!
+//! Whole pages are put into the page cache and sent from there. A part of a page that is not cached is
+//! sent from a copy, and does not become cached. No folio is locked while the server is asked: whoever
+//! waits for a folio does not wait for a server, but for one that reads.
+
+use super::{direct, file::RegularFile, handle::Handle, inode::Node, mount::Fs};
+use crate::conn::{
+    pieces::{Piece, Pieces},
+    request::Payload,
+};
+use kernel::{
+    iov::IovIterSource,
+    page::{PAGE_SHIFT, PAGE_SIZE},
+    prelude::*,
+};
+use rfuse_kapi::{
+    file::File,
+    folio::{fault_in_readable, LockedFolio},
+    ids,
+    inode::Inode,
+    kiocb::Kiocb,
+};
+use rfuse_proto::flags::{InitFlags, WRITE_KILL_SUIDGID};
+
+/// `write(2)`. Returns the bytes written.
+///
+/// # Errors
+///
+/// `EAGAIN` where it must not wait; those of the checks; the server's.
+pub(crate) fn write_iter(
+    file: &File<'_, RegularFile>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<usize> {
+    let inode = file.inode();
+    inode.data().check()?;
+    if iocb.nowait() {
+        return Err(EAGAIN);
+    }
+    let written = {
+        let _lock = inode.lock();
+        if iocb.generic_write_checks(iter)? == 0 {
+            return Ok(0);
+        }
+        iocb.modified()?;
+        let handle = file.data();
+        match handle.is_direct() || iocb.direct() {
+            true => direct::write(inode, handle, iocb, iter),
+            false => write_cached(inode, handle, iocb, iter),
+        }?
+    };
+    iocb.generic_write_sync(written)
+}
+
+/// Writes until `iter` is empty or an error comes. The inode is locked.
+fn write_cached(
+    inode: &Inode<Fs>,
+    handle: &Handle,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<usize> {
+    zero_gap(inode, iocb.pos());
+    let mut total = 0_usize;
+    while !iter.is_empty() {
+        let (asked, written) = match write_once(inode, handle, iocb, iter) {
+            Ok(lengths) => lengths,
+            Err(error) if total == 0 => return Err(error),
+            Err(_) => break,
+        };
+        total = total.saturating_add(written);
+        iocb.set_pos(iocb.pos().saturating_add(written as i64));
+        if written < asked {
+            // What was not taken was taken from `iter`: there is no going on.
+            return if total == 0 { Err(EIO) } else { Ok(total) };
+        }
+    }
+    Ok(total)
+}
+
+/// The pages between the end of the file and a position beyond it are zero, whatever a mapping has
+/// written behind the end.
+fn zero_gap(inode: &Inode<Fs>, pos: i64) {
+    let end = i64::try_from(inode.size()).unwrap_or(i64::MAX);
+    if pos > end && inode.mapping().nrpages() > 0 {
+        inode.mapping().truncate_range(end, pos.saturating_sub(1));
+    }
+}
+
+/// One request: how many bytes it carried, and how many the server took.
+fn write_once(
+    inode: &Inode<Fs>,
+    handle: &Handle,
+    iocb: &Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<(usize, usize)> {
+    let pos = iocb.pos();
+    let pieces = gather(inode, pos, iter)?;
+    let asked = pieces.len();
+    let conn = handle.conn();
+    let kill = conn.has(InitFlags::HANDLE_KILLPRIV_V2) && !ids::capable_fsetid();
+    let operation = handle.write(
+        u64::try_from(pos)?,
+        u32::try_from(asked)?,
+        if kill { WRITE_KILL_SUIDGID } else { 0 },
+        iocb.open_flags(),
+    );
+    let answer = conn.call_with(operation, Payload::Pieces(pieces));
+    let (written, pieces) = match answer {
+        Ok((written, Payload::Pieces(pieces))) => (written as usize, pieces),
+        Ok(_) => return Err(EIO),
+        Err(error) => {
+            forget_pages(inode, pos, asked);
+            return Err(error);
+        }
+    };
+    inode
+        .data()
+        .wrote(inode, pos.saturating_add(written as i64) as u64);
+    if written < asked {
+        forget_pages(inode, pos.saturating_add(written as i64), asked);
+    }
+    patch(inode, pos, &pieces, written);
+    Ok((asked, written))
+}
+
+/// The page cache may hold what the server has not taken.
+fn forget_pages(inode: &Inode<Fs>, pos: i64, len: usize) {
+    Node::drop_range(inode, pos as u64, (pos as u64).saturating_add(len as u64));
+}
+
+/// Takes from `iter` what one request carries from `pos` on: at least a byte.
+///
+/// # Errors
+///
+/// `EFAULT`, `ENOMEM`.
+fn gather(inode: &Inode<Fs>, pos: i64, iter: &mut IovIterSource<'_>) -> Result<Pieces> {
+    let most = inode.super_data().conn.max_write(pos as u64);
+    let mut pieces = Pieces::new();
+    while pieces.len() < most && !iter.is_empty() {
+        let at = pos.saturating_add(pieces.len() as i64);
+        let want = most.saturating_sub(pieces.len()).min(iter.len());
+        match take(inode, at, want, iter).and_then(|piece| pieces.push(piece)) {
+            Ok(()) => {}
+            Err(error) if pieces.is_empty() => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(pieces)
+}
+
+/// Takes the bytes for one folio, or for a part of a page.
+fn take(inode: &Inode<Fs>, at: i64, want: usize, iter: &mut IovIterSource<'_>) -> Result<Piece> {
+    let in_page = at as usize & PAGE_SIZE.wrapping_sub(1);
+    let to_page_end = PAGE_SIZE.saturating_sub(in_page);
+    let mapping = inode.mapping();
+    let whole = in_page == 0 && want >= PAGE_SIZE;
+    let most = match whole {
+        true => want >> PAGE_SHIFT << PAGE_SHIFT,
+        false => want.min(to_page_end),
+    };
+    if !fault_in_readable(iter, most) {
+        return Err(EFAULT);
+    }
+    let folio = match whole {
+        true => mapping.write_begin(at, most),
+        false => mapping.uptodate_folio(at),
+    };
+    match folio.and_then(|folio| fill(folio, at, most, iter)) {
+        Some(piece) => Ok(piece),
+        None => copy(want.min(to_page_end), iter),
+    }
+}
+
+/// Copies to a folio from `at` on, and is sent from there, if the folio holds what the file has then.
+fn fill(folio: LockedFolio, at: i64, most: usize, iter: &mut IovIterSource<'_>) -> Option<Piece> {
+    let offset = usize::try_from(at.checked_sub(folio.pos())?).ok()?;
+    let len = most.min(folio.size().checked_sub(offset)?);
+    let all = offset == 0 && len == folio.size();
+    if !(all || folio.is_uptodate()) || !folio.copy_from_iter(offset, len, iter) {
+        return None;
+    }
+    if all {
+        folio.mark_uptodate();
+    }
+    Some(Piece::Folio {
+        folio: folio.unlock(),
+        offset,
+        len,
+    })
+}
+
+/// Copies to memory of its own.
+fn copy(len: usize, iter: &mut IovIterSource<'_>) -> Result<Piece> {
+    let mut bytes = KVec::zeroed(len, GFP_KERNEL)?;
+    let copied = iter.copy_from_iter(&mut bytes);
+    bytes.truncate(copied);
+    match copied {
+        0 => Err(EFAULT),
+        _ => Ok(Piece::Bytes(bytes)),
+    }
+}
+
+/// Brings pages that were cached while a copy of their part was on its way up to date. Others may have
+/// read them before the server took the copy.
+fn patch(inode: &Inode<Fs>, pos: i64, pieces: &Pieces, written: usize) {
+    if inode.mapping().nrpages() == 0 {
+        return;
+    }
+    let mut done = 0_usize;
+    for piece in pieces.iter() {
+        let at = pos.saturating_add(done as i64);
+        match piece {
+            Piece::Folio { len, .. } => done = done.saturating_add(*len),
+            Piece::Bytes(bytes) => {
+                let taken = bytes.get(..written.saturating_sub(done).min(bytes.len()));
+                patch_page(inode, at, taken.unwrap_or(&[]));
+                done = done.saturating_add(bytes.len());
+            }
+        }
+    }
+}
+
+fn patch_page(inode: &Inode<Fs>, at: i64, bytes: &[u8]) {
+    match inode.mapping().uptodate_folio(at) {
+        Some(folio) => {
+            let offset = at.saturating_sub(folio.pos()) as usize;
+            if folio.copy_in(offset, bytes).is_ok() {
+                // A mapping's writes may have gone to the server with the old bytes around them.
+                if folio.is_dirty() {
+                    folio.mark_dirty();
+                }
+            }
+        }
+        // One that is being read now is dropped when it has come.
+        None => Node::drop_range(
+            inode,
+            at as u64,
+            (at as u64).saturating_add(bytes.len() as u64),
+        ),
+    }
+}
