@@ -47,7 +47,7 @@ damage = $(foreach name,SEED ANSWERS SECS DAMAGE,$(if $($(name)),--set 'RFUSE_$(
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
 modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
-built := $(if $(filter debug,$(KERNEL)),debug-kernel) $(if $(filter rfuse,$(FS)),$(modules) tools hostile)
+built := $(if $(filter debug,$(KERNEL)),debug-kernel) suites $(if $(filter rfuse,$(FS)),$(modules) tools hostile)
 debug_source = $$(readlink -f build/kernel-debug)/source
 
 .PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))
@@ -70,6 +70,9 @@ tools: setup ## mount.rfuse
 hostile: setup ## the virtio-fs server of the tests that lies
 	@$(in_root) cargo build --quiet --release --manifest-path qemu-test/hostile/Cargo.toml
 
+suites: setup ## the test suites of crates.io that cases call
+	@scripts/suites
+
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup
 
@@ -78,6 +81,9 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
 	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+
+test-long: setup $(built) ## the long forms of the cases that have one, below an hour; T=, LIST=1, KERNEL=, FS= as above
+	@$(as_root) qemu-test/run --long --kernel $(KERNEL) --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
 bench-programs: setup
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)

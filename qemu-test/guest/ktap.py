@@ -18,6 +18,8 @@ import time
 import traceback
 
 FS = os.environ["RIG_FS"]
+# The long form of the case, for `make test-long`.
+LONG = "RIG_LONG" in os.environ
 _results = []
 
 
@@ -39,6 +41,11 @@ def check(text, condition):
 def same(text, got, wanted):
     """Passes when both are equal."""
     return result(got == wanted, text, f"got:    {got!r}\nwanted: {wanted!r}")
+
+
+def progress(text):
+    """A line that a long form shows while it runs."""
+    print(f"# progress: {text}", flush=True)
 
 
 def errno_of(function, *args, **kwargs):
@@ -74,14 +81,26 @@ def _answer(port, number):
 
 
 @contextlib.contextmanager
-def mounted(tag="main", point="/mnt", options=""):
+def mounted(tag="main", point="/mnt", options="", fs=FS):
     """The file system under test, mounted for the block."""
-    subprocess.run(["mount", "-t", FS, *(["-o", options] if options else []), tag, point], check=True)
+    subprocess.run(["mount", "-t", fs, *(["-o", options] if options else []), tag, point], check=True)
     try:
         yield point
     finally:
         os.chdir("/")
         subprocess.run(["umount", point], check=True)
+
+
+@contextlib.contextmanager
+def mount_both(tags=("main", "second"), types=(FS, "virtiofs")):
+    """The first tag on the file system under test beside the second on the C client; paths of equal length."""
+    subprocess.run(["sh", "-c", ". /rig/guest/lib.sh; trap - EXIT; bind_virtiofs"], check=True, stdout=subprocess.DEVNULL)
+    with contextlib.ExitStack() as stack:
+        points = [os.path.abspath(name) for name in ("ours", "them")]
+        for fs, tag, point in zip(types, tags, points):
+            os.makedirs(point, exist_ok=True)
+            stack.enter_context(mounted(tag, point, fs=fs))
+        yield points
 
 
 @contextlib.contextmanager

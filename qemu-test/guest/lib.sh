@@ -77,6 +77,16 @@ skip() {
 	exit 0
 }
 
+# progress TEXT: a line that a long form shows while it runs.
+progress() {
+	echo "# progress: $1"
+}
+
+# short_long SHORT LONG: the one that fits the form in which the case runs.
+short_long() {
+	if [ -n "${RIG_LONG-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
 # fsmount TAG DIRECTORY [MOUNT OPTION…]: mounts the file system under test.
 fsmount() {
 	rig_tag=$1 rig_dir=$2
@@ -91,6 +101,26 @@ bind_virtiofs() {
 			echo "${rig_device##*/}" > /sys/bus/virtio/drivers/virtiofs/bind || return 1
 		fi
 	done
+}
+
+# becomes WANTED COMMAND…: polls for 5 s (the timeouts are 1 s) until COMMAND prints WANTED.
+becomes() {
+	wanted=$1
+	shift
+	tries=50
+	until [ "$("$@" 2> /dev/null)" = "$wanted" ]; do
+		tries=$((tries - 1))
+		if [ "$tries" -eq 0 ]; then
+			echo "is: $("$@" 2>&1), should be: $wanted"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# absent NAME: says so of a name that is not there, for `becomes`.
+absent() {
+	[ -e "$1" ] || echo absent
 }
 
 # centiseconds: time since boot in hundredths of a second.

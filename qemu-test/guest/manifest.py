@@ -44,7 +44,7 @@ def digest(path, size, how):
 
 def describe(job):
     """One entry's line and its bytes of content."""
-    top, path, how = job
+    top, path, how, copy = job
     full = os.path.join(top, path)
     status = os.lstat(full)
     content, size = "-", 0
@@ -52,8 +52,10 @@ def describe(job):
         content, size = digest(full, status.st_size, how), status.st_size
     elif stat.S_ISLNK(status.st_mode):
         content = ascii(os.readlink(full))
+    # How much room a file and a folder take is the file system's own business.
+    room = (size, "-") if copy else (status.st_size, status.st_blocks)
     fields = (ascii(path), oct(status.st_mode), status.st_uid, status.st_gid, status.st_nlink,
-              status.st_size, status.st_blocks, status.st_rdev, status.st_mtime_ns, content)
+              *room, status.st_rdev, status.st_mtime_ns, content)
     return " ".join(map(str, fields)), size
 
 
@@ -76,12 +78,13 @@ def main():
     parser.add_argument("top")
     parser.add_argument("folders", nargs="*", default=[""], help="below top (all of it)")
     parser.add_argument("--how", choices=("read", "mmap"), default="read")
+    parser.add_argument("--copy", action="store_true", help="without what a copy need not share: blocks, sizes of folders")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", default="/dev/stdout")
     args = parser.parse_args()
     start = time.monotonic()
     top = os.fsencode(args.top)
-    jobs = [(top, path, args.how) for path in entries(top, map(os.fsencode, args.folders))]
+    jobs = [(top, path, args.how, args.copy) for path in entries(top, map(os.fsencode, args.folders))]
     lines, total = described(jobs, args.jobs)
     text = "\n".join(lines) + "\n"
     with open(args.out, "w", encoding="ascii") as out:

@@ -3,7 +3,10 @@
 
     # about: one line that says what it proves
     # timeout: 60            seconds (60)
+    # long: 600              it has a long form (RIG_LONG=1, for `make test-long`), of that many seconds at most
+    # programs: fsx          suites of scripts/suites.crates that it calls
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
+    # share: TAG of=OTHER [OPTIONS]   another server of OTHER's directory
     # share: TAG server=hostile [OPTIONS]   the tree of qemu-test/hostile, and options for that
     # boot: own              a guest of its own; another word: a guest for the cases that have that word
     # cpus: 2                processors of its guest (1)
@@ -20,7 +23,7 @@ from dataclasses import dataclass, field
 
 from .paths import CASES
 
-HEADER = re.compile(r"^# (about|timeout|share|boot|cpus|memory|append|fs|kernel|expect):\s*(.*?)\s*$")
+HEADER = re.compile(r"^# (about|timeout|long|programs|share|boot|cpus|memory|append|fs|kernel|expect):\s*(.*?)\s*$")
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Case:
     name: str
     about: str = ""
     timeout: int = 60
+    long: int = 0
+    programs: str = ""
     shares: dict = field(default_factory=dict)
     boot: str = ""
     cpus: int = 1
@@ -58,7 +63,7 @@ def load(path):
         if key == "share":
             tag, _, options = value.partition(" ")
             case.shares[tag] = options.strip()
-        elif key in ("timeout", "cpus"):
+        elif key in ("timeout", "long", "cpus"):
             setattr(case, key, int(value))
         else:
             setattr(case, key, value)

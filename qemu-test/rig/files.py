@@ -11,6 +11,7 @@ def guest_files(cases, kernel=None, module=None, extra=()):
     files = {f"rig/guest/{path.relative_to(paths.GUEST)}": path
              for path in paths.GUEST.rglob("*") if path.is_file() and path.name != "initrd-init"}
     files |= {f"rig/cases/{case.name}": paths.CASES / case.name for case in cases}
+    files |= {f"rig/guest/bin/{name}": suite(name) for case in cases for name in case.programs.split()}
     files["rig/hostile/seeds"] = paths.RIG / "hostile" / "seeds"
     if module:
         files["rig/rfuse.ko"] = module
@@ -18,6 +19,14 @@ def guest_files(cases, kernel=None, module=None, extra=()):
         files |= {f"rig/modules/{path.name}": path for path in kernel.rig_modules.glob("*.ko")}
     files |= dict(extra)
     return files
+
+
+def suite(name):
+    """A program of scripts/suites.crates."""
+    path = paths.SUITES / name
+    if not path.exists():
+        raise RuntimeError(f"{path} is not built: run 'make suites' first")
+    return path
 
 
 def stripped_module(run, kernel):

@@ -14,6 +14,7 @@ KERNEL = BUILD / "kernel"
 IMAGE = BUILD / "guest.ext4"
 HELPER = BUILD / "cargo" / "release" / "mount-rfuse"
 HOSTILE = BUILD / "cargo" / "release" / "hostile-server"
+SUITES = BUILD / "suites"
 VIRTIOFSD = "/usr/libexec/virtiofsd"
 
 

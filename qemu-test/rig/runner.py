@@ -17,6 +17,8 @@ from .machine import Machine
 BOOT_SECONDS = 90
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
 GRACE_SECONDS = 40
+# A line of a case's output that its long form shows at once.
+PROGRESS = "# progress: "
 CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Blocked State")
 
 
@@ -144,9 +146,10 @@ class Runner:
         self.boots += 1
         shares = []
         for tag, options in cases_module.shares_of(group).items():
-            folder = self.run / "share" / tag
+            other = re.match(r"of=(\S+)\s*", options)
+            folder = self.run / "share" / (other[1] if other else tag)
             folder.mkdir(parents=True, exist_ok=True)
-            shares.append(hostile.make(tag, folder, self.run, options))
+            shares.append(hostile.make(tag, folder, self.run, options[other.end() if other else 0:]))
         limit = self.boot_seconds + sum(self.seconds(case) + self.grace for case in group)
         self.machine = Machine(
             self.run, shares, kernel=self.kernel, accel=self.accel, cpus=group[0].cpus, memory=group[0].memory,
@@ -195,6 +198,8 @@ class Runner:
                 out.write(event["text"])
                 if event["event"] == "line":
                     ktap.line(event["text"].rstrip("\n"))
+                    if "RIG_LONG" in self.env and event["text"].startswith(PROGRESS):
+                        print(f"# {time.strftime('%H:%M:%S')} {case.name}: {event['text'][len(PROGRESS):]}", end="", flush=True)
             try:
                 done = self.agent.run(order, self.seconds(case) + self.grace, output)
             except GuestGone as error:
