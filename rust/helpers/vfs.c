@@ -357,3 +357,19 @@ __rfuse_helper struct timespec64 rfuse_helper_inode_get_ctime(const struct inode
 {
 	return inode_get_ctime(inode);
 }
+
+__rfuse_helper bool rfuse_helper_inode_supplementary_group(struct mnt_idmap *idmap,
+							   struct inode *inode, gid_t *gid)
+{
+	struct user_namespace *ns = inode->i_sb->s_user_ns;
+	vfsgid_t vfsgid = make_vfsgid(idmap, ns, inode->i_gid);
+
+	*gid = from_kgid(ns, inode->i_gid);
+	return *gid != (gid_t)-1 && !vfsgid_eq_kgid(vfsgid, current_fsgid()) &&
+	       vfsgid_in_group_p(vfsgid);
+}
+
+__rfuse_helper struct mnt_idmap *rfuse_helper_file_mnt_idmap(const struct file *file)
+{
+	return file_mnt_idmap(file);
+}

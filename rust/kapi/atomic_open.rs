@@ -9,6 +9,7 @@ use crate::{
     dentry::{Dentry, Looked, NewName, Unhashed},
     file::{self, FileOperations},
     fs::FileSystem,
+    ids::MntIdmap,
     inode::Inode,
     super_block::SuperBlock,
 };
@@ -80,6 +81,12 @@ impl<'a, T: FileSystem> AtomicOpen<'a, T> {
     /// The flags of `open(2)`, `O_*`.
     pub fn flags(&self) -> u32 {
         self.flags
+    }
+
+    /// The id map of the mount.
+    pub fn idmap(&self) -> &'a MntIdmap {
+        // SAFETY: By the type invariant; the file holds a reference to its mount.
+        unsafe { MntIdmap::from_raw(bindings::file_mnt_idmap(self.file.0)) }
     }
 
     /// Type and permission bits of a file that is to be made.

@@ -207,6 +207,16 @@ impl<T: FileSystem> Inode<T> {
         unsafe { bindings::inode_in_group_or_capable(idmap.as_ptr(), self.as_ptr()) }
     }
 
+    /// The inode's group, if the caller is of it only by its supplementary groups; in the user namespace of
+    /// the superblock.
+    pub fn supplementary_group(&self, idmap: &MntIdmap) -> Option<u32> {
+        let mut gid = 0;
+        // SAFETY: All are valid, by their type invariants.
+        let is_one =
+            unsafe { bindings::inode_supplementary_group(idmap.as_ptr(), self.as_ptr(), &mut gid) };
+        is_one.then_some(gid)
+    }
+
     /// Fills `stat` with the inode's attributes.
     pub fn generic_fillattr(&self, idmap: &MntIdmap, request_mask: u32, stat: &mut KStat<'_>) {
         // SAFETY: All arguments are valid, by their type invariants.

@@ -6,11 +6,12 @@ use super::{lookup_of, Operation, Optional, Part, ReplyFault, Undo};
 use crate::{
     attr::Node,
     wire::{
-        CreateIn, CreateOut, EntryOut, LinkIn, MkdirIn, MknodIn, Opcode, OpenOut, Rename2In,
-        RenameIn,
+        CreateIn, CreateOut, EntryOut, ExtHeader, LinkIn, MkdirIn, MknodIn, Opcode, OpenOut,
+        Rename2In, RenameIn,
     },
 };
-use zerocopy::FromBytes as _;
+use zerocopy::{FromBytes as _, IntoBytes as _};
+use zerocopy_derive::{Immutable, IntoBytes};
 
 /// `S_IFDIR`.
 const S_IFDIR: u32 = 0o040_000;
@@ -26,8 +27,59 @@ pub struct NewName<'a> {
     pub parent: u64,
     /// The name, without NUL.
     pub name: &'a [u8],
-    /// Extensions, in whole units of 8 bytes; empty for none.
-    pub extension: &'a [u8],
+    /// What else the server is to know.
+    pub extension: Extension,
+}
+
+/// The extensions of a request that makes a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extension {
+    bytes: [u8; GROUPS_LEN],
+    len: usize,
+}
+
+/// Length of the extension with one group, in bytes: head, number, group.
+const GROUPS_LEN: usize = 16;
+
+/// `FUSE_EXT_GROUPS`.
+const EXT_GROUPS: u32 = 32;
+
+/// The extension with one group as it is sent.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Groups {
+    head: ExtHeader,
+    nr_groups: u32,
+    group: u32,
+}
+
+impl Extension {
+    /// None.
+    pub const NONE: Self = Self {
+        bytes: [0; GROUPS_LEN],
+        len: 0,
+    };
+
+    /// The caller is of the group `gid` too, by which it may write to the directory (CREATE_SUPP_GROUP).
+    pub fn supplementary_group(gid: u32) -> Self {
+        let groups = Groups {
+            head: ExtHeader {
+                size: GROUPS_LEN as u32,
+                type_: EXT_GROUPS,
+            },
+            nr_groups: 1,
+            group: gid,
+        };
+        let mut extension = Self::NONE;
+        if groups.write_to(&mut extension.bytes).is_ok() {
+            extension.len = GROUPS_LEN;
+        }
+        extension
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
 }
 
 /// Judges the node that an operation has made: it must have the type of `mode`.
@@ -49,7 +101,7 @@ macro_rules! new_name {
         }
 
         fn extension(&self) -> &[u8] {
-            self.at.extension
+            self.at.extension.as_slice()
         }
 
         fn undo(out: &[u8]) -> Undo {
@@ -388,7 +440,7 @@ macro_rules! creations {
             }
 
             fn extension(&self) -> &[u8] {
-                self.at.extension
+                self.at.extension.as_slice()
             }
 
             fn reply(&self, out: CreateOut, _tail: usize) -> Result<Self::Reply, ReplyFault> {

@@ -165,3 +165,186 @@ fn batch_takes_what_fits() {
     assert_eq!(encode_forgets(&[], 46, 8, &mut buffer), (0, 0));
     assert_eq!(encode_forgets(&nodes(1), 46, 8, &mut buffer[..40]), (0, 0));
 }
+
+fn at(name: &[u8]) -> NewName<'_> {
+    NewName {
+        parent: 7,
+        name,
+        extension: Extension::NONE,
+    }
+}
+
+#[test]
+fn two_names_are_terminated() {
+    let (header, rest) = encoded(&Symlink {
+        at: at(b"link"),
+        target: b"to",
+    });
+    assert_eq!((header.nodeid, header.total_extlen), (7, 0));
+    assert_eq!(rest, b"link\0to\0");
+    let name = |parent, name| OldName { parent, name };
+    let (header, rest) = encoded(&Rename2 {
+        names: Move {
+            from: name(3, b"a"),
+            to: name(4, b"bc"),
+        },
+        flags: 2,
+    });
+    assert_eq!(header.nodeid, 3);
+    assert_eq!(rest[..8], 4_u64.to_ne_bytes());
+    assert_eq!(rest[8..12], 2_u32.to_ne_bytes());
+    assert_eq!(&rest[16..], b"a\0bc\0");
+}
+
+#[test]
+fn values_are_not_terminated() {
+    let set = |extended| Setxattr {
+        nodeid: 3,
+        name: b"user.x",
+        value: b"v\0w",
+        flags: 1,
+        extended,
+    };
+    assert_eq!(&encoded(&set(Some(1))).1[16..], b"user.x\0v\0w");
+    let (_, short) = encoded(&set(None));
+    assert_eq!(&short[8..], b"user.x\0v\0w");
+    assert_eq!(short[..4], 3_u32.to_ne_bytes());
+}
+
+#[test]
+fn a_group_follows_as_an_extension() {
+    let mkdir = Mkdir {
+        at: NewName {
+            extension: Extension::supplementary_group(1000),
+            ..at(b"dir")
+        },
+        mode: 0o040_755,
+        umask: 0,
+    };
+    let (header, rest) = encoded(&mkdir);
+    assert_eq!(header.total_extlen, 2);
+    assert_eq!(rest[..4], 0o755_u32.to_ne_bytes());
+    let extension = [16_u32, 32, 1, 1000].map(u32::to_ne_bytes).concat();
+    assert_eq!(&rest[8..], [b"dir\0", &extension[..]].concat());
+}
+
+#[test]
+fn data_counts_in_the_header() {
+    let write = Write {
+        nodeid: 3,
+        fh: 4,
+        offset: 5,
+        size: 100,
+        write_flags: 0,
+        lock_owner: 0,
+        flags: 0,
+    };
+    let mut bytes = vec![0; encoded_len(&write)];
+    encode(&write, &CALLER, &mut bytes).unwrap();
+    let (header, _) = InHeader::read_from_prefix(&bytes).unwrap();
+    assert_eq!(header.len as usize, bytes.len() + 100);
+    let answer = |size| {
+        let out = crate::wire::WriteOut { size, padding: 0 };
+        decode(&write, out.as_bytes(), 0)
+    };
+    assert_eq!(answer(100), Ok(100));
+    assert_eq!(answer(0), Ok(0));
+    let fault = ReplyFault::Moved {
+        got: 101,
+        asked: 100,
+    };
+    assert_eq!(answer(101), Err(Refusal::Fault(fault)));
+    assert_eq!(Write::moved(&7_u64.to_ne_bytes(), 0), 7);
+}
+
+#[test]
+fn what_was_made_must_be_what_was_asked_for() {
+    let mkdir = Mkdir {
+        at: at(b"dir"),
+        mode: 0o755,
+        umask: 0,
+    };
+    assert!(matches!(
+        decode(&mkdir, entry(9).as_bytes(), 0),
+        Err(Refusal::Fault(ReplyFault::Attr(
+            AttrFault::TypeChanged { .. }
+        )))
+    ));
+    assert_eq!(Mkdir::undo(entry(9).as_bytes()), Undo::Forget(9));
+    let made = crate::wire::CreateOut {
+        entry: entry(9),
+        open: OpenOut {
+            fh: 5,
+            ..OpenOut::default()
+        },
+    };
+    let undo = Undo::ReleaseAndForget { nodeid: 9, fh: 5 };
+    assert_eq!(Create::undo(made.as_bytes()), undo);
+}
+
+#[test]
+fn lists_of_names_are_judged() {
+    for good in [&b""[..], b"a\0", b"user.a\0user.b\0"] {
+        assert_eq!(check_list(good), Ok(()));
+    }
+    for bad in [&b"\0"[..], b"a", b"a\0b", b"a\0\0", b"\0a\0"] {
+        assert_eq!(check_list(bad), Err(ReplyFault::XattrList), "{bad:?}");
+    }
+}
+
+#[test]
+fn positions_and_locks_are_judged() {
+    let lseek = Lseek {
+        nodeid: 3,
+        fh: 4,
+        offset: 0,
+        whence: 3,
+    };
+    assert_eq!(decode(&lseek, &7_u64.to_ne_bytes(), 0), Ok(7));
+    assert!(decode(&lseek, &u64::MAX.to_ne_bytes(), 0).is_err());
+    let lock = Lock {
+        start: 0,
+        end: 9,
+        kind: F_WRLCK,
+        pid: 1,
+    };
+    let getlk = Getlk(LockRequest {
+        nodeid: 3,
+        fh: 4,
+        owner: 5,
+        lock,
+        flags: 0,
+    });
+    let answer = |start, end, type_| {
+        let lk = crate::wire::FileLock {
+            start,
+            end,
+            type_,
+            pid: 1,
+        };
+        decode(&getlk, crate::wire::LkOut { lk }.as_bytes(), 0)
+    };
+    assert_eq!(answer(0, 9, F_WRLCK), Ok(lock));
+    assert!(answer(9, 0, F_RDLCK).is_err());
+    assert!(answer(0, u64::MAX, F_RDLCK).is_err());
+    assert!(answer(0, 9, 7).is_err());
+    assert!(answer(9, 0, F_UNLCK).is_ok());
+}
+
+#[test]
+fn setattr_says_what_counts() {
+    let time = attr::Time { sec: -1, nsec: 5 };
+    let (_, rest) = encoded(&Setattr {
+        nodeid: 3,
+        fh: Some(4),
+        size: Some(10),
+        mtime: Some(SetTime::Now(time)),
+        ..Setattr::default()
+    });
+    let valid = crate::flags::FATTR_FH
+        | crate::flags::FATTR_SIZE
+        | crate::flags::FATTR_MTIME
+        | crate::flags::FATTR_MTIME_NOW;
+    assert_eq!(rest[..4], valid.to_ne_bytes());
+    assert_eq!(rest.len(), 88);
+}

@@ -11,7 +11,7 @@ use rfuse_kapi::{
     ids::MntIdmap,
     inode::{FileKind, Inode, LentInode},
     inode_operations::Permission,
-    stat::{self, KStat, StatFlags},
+    stat::{self, request_mask, KStat, StatFlags},
     walk::Walk,
 };
 use rfuse_proto::op::{self, Optional};
@@ -21,6 +21,14 @@ pub(crate) const S_IFDIR: u16 = 0o040_000;
 
 /// `MAY_READ`, `MAY_WRITE` and `MAY_EXEC`: what ACCESS knows.
 const RWX: u32 = 0o7;
+
+/// What a change of data or names makes old.
+const TOUCHED_MASK: u32 = request_mask::NLINK
+    | request_mask::ATIME
+    | request_mask::MTIME
+    | request_mask::CTIME
+    | request_mask::SIZE
+    | request_mask::BLOCKS;
 
 /// Any of the three execute bits.
 const S_IXUGO: u16 = 0o111;
@@ -75,7 +83,8 @@ pub(crate) fn getattr(
     let wants_btime = request_mask & stat::request_mask::BTIME != 0;
     let lacks_btime =
         wants_btime && node.btime().is_none() && !inode.super_data().conn.lacks(Optional::Statx);
-    let stale = node.attributes_expired() || lacks_btime;
+    let touched = node.is_touched() && request_mask & TOUCHED_MASK != 0;
+    let stale = node.attributes_expired() || touched || lacks_btime;
     if flags.force_sync() || (stale && !flags.dont_sync()) {
         refresh(inode, wants_btime)?;
     }

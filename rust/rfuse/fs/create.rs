@@ -8,13 +8,13 @@ use super::{
     handle::Handle,
     inode,
     mount::Fs,
-    names::{enter, masked, mknod, not_made, place},
+    names::{enter, extension, masked, mknod, not_made, place},
 };
 use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     atomic_open::{AtomicOpen, Opened, Tmpfile},
     dentry::NewName,
-    ids,
+    ids::{self, MntIdmap},
     inode::Inode,
 };
 use rfuse_proto::{
@@ -64,7 +64,7 @@ fn create<'a>(
     let conn = &dir.super_data().conn;
     let asked_at = conn.attr_version();
     let operation = op::Create {
-        at: place(dir, &name),
+        at: place(opening.idmap(), dir, &name),
         file: new_file(dir, opening.flags(), opening.mode()),
     };
     let (node, out) = match conn.call(operation) {
@@ -89,7 +89,7 @@ fn make_unopened<'a>(
     opening: AtomicOpen<'a, Fs>,
     name: NewName<'a, Fs>,
 ) -> Result<Opened<'a, Fs>> {
-    mknod(dir, name, opening.mode(), (0, 0))?;
+    mknod(opening.idmap(), dir, name, opening.mode(), (0, 0))?;
     opening.set_created();
     Ok(opening.finish_no_open(None))
 }
@@ -100,6 +100,7 @@ fn make_unopened<'a>(
 ///
 /// `EOPNOTSUPP` from a server that cannot.
 pub(crate) fn tmpfile<'a>(
+    idmap: &MntIdmap,
     dir: &Inode<Fs>,
     file: Tmpfile<'a, Fs>,
     mode: u16,
@@ -114,7 +115,7 @@ pub(crate) fn tmpfile<'a>(
         at: op::NewName {
             parent: dir.data().nodeid(),
             name: file.name(),
-            extension: &[],
+            extension: extension(idmap, dir),
         },
         file: new_file(dir, file.flags(), mode | S_IFREG),
     };

@@ -48,31 +48,31 @@ impl InodeOperations for DirInodeOps {
     }
 
     fn mknod<'a>(
-        _idmap: &MntIdmap,
+        idmap: &MntIdmap,
         dir: &Inode<Fs>,
         name: NewName<'a, Fs>,
         mode: u16,
         rdev: (u32, u32),
     ) -> Result<Looked<'a, Fs>> {
-        names::mknod(dir, name, mode, rdev)
+        names::mknod(idmap, dir, name, mode, rdev)
     }
 
     fn mkdir<'a>(
-        _idmap: &MntIdmap,
+        idmap: &MntIdmap,
         dir: &Inode<Fs>,
         name: NewName<'a, Fs>,
         mode: u16,
     ) -> Result<Looked<'a, Fs>> {
-        names::mkdir(dir, name, mode)
+        names::mkdir(idmap, dir, name, mode)
     }
 
     fn symlink<'a>(
-        _idmap: &MntIdmap,
+        idmap: &MntIdmap,
         dir: &Inode<Fs>,
         name: NewName<'a, Fs>,
         target: &CStr,
     ) -> Result<Looked<'a, Fs>> {
-        names::symlink(dir, name, target)
+        names::symlink(idmap, dir, name, target)
     }
 
     fn link<'a>(
@@ -105,12 +105,12 @@ impl InodeOperations for DirInodeOps {
     }
 
     fn tmpfile<'a>(
-        _idmap: &MntIdmap,
+        idmap: &MntIdmap,
         dir: &Inode<Fs>,
         file: Tmpfile<'a, Fs>,
         mode: u16,
     ) -> Result<Opened<'a, Fs>> {
-        create::tmpfile(dir, file, mode)
+        create::tmpfile(idmap, dir, file, mode)
     }
 
     fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {

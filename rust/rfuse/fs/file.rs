@@ -118,6 +118,7 @@ impl FileOperations for RegularFile {
         if file.is_writable() {
             inode.data().writes.opened(handle.into())?;
         }
+        handle.note_changes(inode.data().changes());
         handle.restrict(file);
         file.set_can_odirect();
         file.set_nowait();
@@ -162,21 +163,27 @@ impl FileOperations for RegularFile {
         write::write_iter(file, iocb, iter)
     }
 
-    /// A file that was only read has nothing to tell the server.
+    /// The server is told only if the file's data was changed since: it has nothing else to say.
     fn flush(file: &File<'_, Self>, owner: usize) -> Result {
         file.inode().data().check()?;
         if !file.is_writable() {
             return Ok(());
         }
+        let (inode, handle) = (file.inode(), file.data());
         if ids::current_is_exiting() {
-            settle_at_exit(file.inode());
-            file.data().flush_unheard(owner);
+            settle_at_exit(inode);
+            if handle.note_changes(inode.data().changes()) {
+                handle.flush_unheard(owner);
+            }
             return Ok(());
         }
-        settle(file.inode(), 0, i64::MAX)?;
+        settle(inode, 0, i64::MAX)?;
         file.check_wb_err()?;
-        file.inode().sync_metadata()?;
-        file.data().flush(owner)
+        inode.sync_metadata()?;
+        match handle.note_changes(inode.data().changes()) {
+            true => handle.flush(owner),
+            false => Ok(()),
+        }
     }
 
     fn fsync(file: &File<'_, Self>, start: i64, end: i64, datasync: bool) -> Result {

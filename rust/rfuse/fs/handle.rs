@@ -3,7 +3,13 @@
 //! Handles: what the server knows an open file or directory by.
 
 use crate::conn::Connection;
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc,
+    },
+};
 use rfuse_kapi::file::OpeningFile;
 use rfuse_proto::{
     flags::{
@@ -37,6 +43,8 @@ pub(crate) struct Handle {
     open_flags: u32,
     /// The server said it needs none; there is nothing to give up.
     implied: bool,
+    /// The changes of the node's data that the server was told to be over by FLUSH.
+    flushed: Atomic<u64>,
 }
 
 impl Handle {
@@ -77,6 +85,7 @@ impl Handle {
             },
             open_flags: out.open_flags,
             implied,
+            flushed: Atomic::new(0),
         })
     }
 
@@ -92,6 +101,7 @@ impl Handle {
             },
             open_flags: out.open_flags,
             implied: false,
+            flushed: Atomic::new(0),
         }
     }
 
@@ -153,6 +163,13 @@ impl Handle {
     /// The node it is open on, and the server's number for it.
     pub(crate) fn ids(&self) -> (u64, u64) {
         (self.handle.nodeid, self.handle.fh)
+    }
+
+    /// Takes note that the node's data has changed `changes` times; whether that is news.
+    pub(crate) fn note_changes(&self, changes: u64) -> bool {
+        let known = self.flushed.load(Relaxed);
+        self.flushed.store(changes, Relaxed);
+        known != changes
     }
 
     /// Tells the server that a descriptor was closed by the owner of locks with the address `owner`. May

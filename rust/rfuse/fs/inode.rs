@@ -41,6 +41,8 @@ const BAD: u32 = 1 << 0;
 const ADVISE_PLUS: u32 = 1 << 1;
 /// The inode came with a listing, and was not used yet.
 const FROM_LISTING: u32 = 1 << 2;
+/// Times, sizes and the number of links are old; who may do what is not.
+const TOUCHED: u32 = 1 << 3;
 
 /// What the spin lock of a node protects.
 pub(crate) struct State {
@@ -69,6 +71,8 @@ pub(crate) struct Node {
     valid_for: Atomic<u64>,
     /// Until when the node is known to have no capabilities, in jiffies.
     no_capability_until: Atomic<u64>,
+    /// How often its data was changed from here.
+    changes: Atomic<u64>,
     #[pin]
     state: SpinLock<State>,
     /// What is written back.
@@ -111,6 +115,7 @@ impl Node {
             blksize: Atomic::new(0),
             valid_for: Atomic::new(0),
             no_capability_until: Atomic::new(0),
+            changes: Atomic::new(0),
             state <- new_spinlock!(State {
                 nlookup: 0,
                 attr_version: 0,
@@ -182,8 +187,22 @@ impl Node {
         expired(self.valid_until.read_once())
     }
 
+    /// Whether times, sizes or the number of links must be asked for again, as the attributes hold only in
+    /// part.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.has(TOUCHED)
+    }
+
+    /// A number that grows with each change of the data from here.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.read_once()
+    }
+
     /// Sets until when the attributes hold.
     fn hold_attributes(&self, valid: Timeout) {
+        if self.has(TOUCHED) {
+            self.change(TOUCHED, false);
+        }
         self.valid_until.store(deadline(valid), Relaxed);
         let nanos = valid.as_nanos();
         let ticks = match nanos {
@@ -201,11 +220,22 @@ impl Node {
         self.valid_until.store(0, Relaxed);
     }
 
+    /// As [`Self::expire_attributes`], where neither type, mode nor owner have changed.
+    pub(crate) fn touch(&self, conn: &Connection) {
+        self.touch_locked(&mut self.state.lock(), conn);
+    }
+
+    fn touch_locked(&self, state: &mut State, conn: &Connection) {
+        state.attr_version = conn.next_attr_version();
+        if !self.has(TOUCHED) {
+            self.change(TOUCHED, true);
+        }
+    }
+
     /// A name of the node is gone.
     pub(crate) fn drop_link(&self, conn: &Connection, inode: &LentInode<Fs>) {
         let mut state = self.state.lock();
-        state.attr_version = conn.next_attr_version();
-        self.valid_until.store(0, Relaxed);
+        self.touch_locked(&mut state, conn);
         inode.drop_link();
     }
 
@@ -362,8 +392,8 @@ pub(crate) fn cut(inode: &Inode<Fs>) {
     let (node, conn) = (inode.data(), &inode.super_data().conn);
     let old_size = {
         let mut state = node.state.lock();
-        state.attr_version = conn.next_attr_version();
-        node.valid_until.store(0, Relaxed);
+        node.touch_locked(&mut state, conn);
+        let _ = node.changes.fetch_add(1, Relaxed);
         let old_size = inode.size();
         inode.i_size_write(0);
         old_size
@@ -401,9 +431,9 @@ impl Node {
     /// The server took a write that ended at the byte `end`.
     pub(crate) fn wrote(&self, inode: &LentInode<Fs>, end: u64) {
         let conn = &inode.super_data().conn;
+        let _ = self.changes.fetch_add(1, Relaxed);
         let mut state = self.state.lock();
-        state.attr_version = conn.next_attr_version();
-        self.valid_until.store(0, Relaxed);
+        self.touch_locked(&mut state, conn);
         if end > inode.size() {
             inode.i_size_write(end);
         }

@@ -11,7 +11,7 @@ use crate::conn::Connection;
 use kernel::{prelude::*, sync::atomic::Relaxed};
 use rfuse_kapi::{
     dentry::{LockedName, Looked, NewName},
-    ids,
+    ids::{self, MntIdmap},
     inode::Inode,
 };
 use rfuse_proto::{
@@ -39,12 +39,26 @@ pub(crate) fn masked(conn: &Connection, mode: u16) -> (u32, u32) {
 }
 
 /// Where a name is to be made.
-pub(crate) fn place<'a>(dir: &Inode<Fs>, name: &NewName<'a, Fs>) -> op::NewName<'a> {
+pub(crate) fn place<'a>(
+    idmap: &MntIdmap,
+    dir: &Inode<Fs>,
+    name: &NewName<'a, Fs>,
+) -> op::NewName<'a> {
     op::NewName {
         parent: dir.data().nodeid(),
         name: name.name(),
-        extension: &[],
+        extension: extension(idmap, dir),
     }
+}
+
+/// A server that acts as the caller must know of the group by which the caller may write to the directory.
+pub(crate) fn extension(idmap: &MntIdmap, dir: &Inode<Fs>) -> op::Extension {
+    let conn = &dir.super_data().conn;
+    let group = match conn.has(InitFlags::CREATE_SUPP_GROUP) {
+        true => dir.supplementary_group(idmap),
+        false => None,
+    };
+    group.map_or(op::Extension::NONE, op::Extension::supplementary_group)
 }
 
 /// Asks the server to make a name, and enters it.
@@ -87,12 +101,13 @@ pub(crate) fn enter<'a>(
         .dentry()
         .word()
         .store(deadline(node.entry_valid), Relaxed);
-    dir.data().expire_attributes(conn);
+    dir.data().touch(conn);
     Ok(looked)
 }
 
 /// MKNOD: `mode` has the type.
 pub(crate) fn mknod<'a>(
+    idmap: &MntIdmap,
     dir: &Inode<Fs>,
     name: NewName<'a, Fs>,
     mode: u16,
@@ -100,7 +115,7 @@ pub(crate) fn mknod<'a>(
 ) -> Result<Looked<'a, Fs>> {
     let (mode, umask) = masked(&dir.super_data().conn, mode);
     let operation = op::Mknod {
-        at: place(dir, &name),
+        at: place(idmap, dir, &name),
         mode,
         rdev: Rdev { major, minor }.encode(),
         umask,
@@ -110,13 +125,14 @@ pub(crate) fn mknod<'a>(
 
 /// MKDIR.
 pub(crate) fn mkdir<'a>(
+    idmap: &MntIdmap,
     dir: &Inode<Fs>,
     name: NewName<'a, Fs>,
     mode: u16,
 ) -> Result<Looked<'a, Fs>> {
     let (mode, umask) = masked(&dir.super_data().conn, mode);
     let operation = op::Mkdir {
-        at: place(dir, &name),
+        at: place(idmap, dir, &name),
         mode,
         umask,
     };
@@ -125,12 +141,13 @@ pub(crate) fn mkdir<'a>(
 
 /// SYMLINK.
 pub(crate) fn symlink<'a>(
+    idmap: &MntIdmap,
     dir: &Inode<Fs>,
     name: NewName<'a, Fs>,
     target: &CStr,
 ) -> Result<Looked<'a, Fs>> {
     let operation = op::Symlink {
-        at: place(dir, &name),
+        at: place(idmap, dir, &name),
         target: target.to_bytes(),
     };
     make(dir, name, operation)
@@ -195,7 +212,7 @@ where
     match removed {
         Ok(()) => {
             unlinked(conn, name);
-            dir.data().expire_attributes(conn);
+            dir.data().touch(conn);
         }
         Err(EINTR | ENOENT) => name.d_invalidate(),
         Err(_) => {}
@@ -231,8 +248,8 @@ pub(crate) fn rename(
     let moved = ask_to_move(conn, names, flags);
     match moved {
         Ok(()) => {
-            from_dir.data().expire_attributes(conn);
-            to_dir.data().expire_attributes(conn);
+            from_dir.data().touch(conn);
+            to_dir.data().touch(conn);
             expire(conn, from);
             match flags & RENAME_EXCHANGE {
                 0 => unlinked(conn, to),
@@ -253,7 +270,7 @@ pub(crate) fn rename(
 /// What a name stands for has another change time.
 fn expire(conn: &Connection, name: &LockedName<'_, Fs>) {
     if let Some(inode) = name.inode() {
-        inode.data().expire_attributes(conn);
+        inode.data().touch(conn);
     }
 }
 

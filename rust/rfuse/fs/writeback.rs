@@ -422,7 +422,7 @@ impl Completion for Landing {
             Err(error) => inode.mapping().set_error(error),
         }
         inode.count_writeback(this.counted.wrapping_neg());
-        inode.data().expire_attributes(conn);
+        inode.data().wrote(inode, 0);
         {
             let mut state = inode.data().writes.state.lock();
             state.flights.retain(|other| other.seq != flight.seq);

@@ -133,6 +133,7 @@ pub(crate) fn set(
             conn.call(op::Removexattr { nodeid, name })
         }
     };
+    // The server may have changed the mode along with an access control list.
     node.expire_attributes(conn);
     if name == CAPABILITY {
         node.note_without_capability(false);
