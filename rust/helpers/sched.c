@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 __rfuse_helper unsigned int rfuse_helper_memalloc_nofs_save(void)
 {
@@ -15,6 +16,17 @@ __rfuse_helper void rfuse_helper_memalloc_nofs_restore(unsigned int flags)
 __rfuse_helper bool rfuse_helper_current_is_noio(void)
 {
 	return current->flags & PF_MEMALLOC_NOIO;
+}
+
+__rfuse_helper bool rfuse_helper_current_is_exiting(void)
+{
+	return current->flags & PF_EXITING;
+}
+
+/* The number of a signal is in the lower bits. */
+__rfuse_helper bool rfuse_helper_current_is_killed(void)
+{
+	return current->signal->group_exit_code & 0x7f;
 }
 
 /* `DEFINE_RATELIMIT_STATE` holds a lock that only C can initialise statically. */

@@ -76,3 +76,15 @@ pub fn current_files() -> usize {
     // SAFETY: Looks at the pointer only.
     unsafe { bindings::current_files() }.addr()
 }
+
+/// Whether the current task is on its way out: signals no longer reach it, and nobody hears of its errors.
+pub fn current_is_exiting() -> bool {
+    // SAFETY: Looks at a flag of the current task.
+    unsafe { bindings::current_is_exiting() }
+}
+
+/// Whether the current task is on its way out because of a signal.
+pub fn current_is_killed() -> bool {
+    // SAFETY: The current task has its signal state for as long as it runs.
+    unsafe { bindings::current_is_exiting() && bindings::current_is_killed() }
+}

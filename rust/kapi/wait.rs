@@ -56,7 +56,31 @@ impl WaitQueue {
     /// # Errors
     ///
     /// `EINTR` when a fatal signal is pending.
-    pub fn wait_killable(&self, mut done: impl FnMut() -> bool) -> Result {
+    pub fn wait_killable(&self, done: impl FnMut() -> bool) -> Result {
+        // CAST: The constant is small.
+        self.sleep(
+            done,
+            bindings::TASK_KILLABLE as c_int,
+            bindings::MAX_SCHEDULE_TIMEOUT,
+        )
+    }
+
+    /// As [`Self::wait_killable`], for `ticks` jiffies at most, and whatever signals come: a task that exits
+    /// gets none.
+    ///
+    /// # Errors
+    ///
+    /// `ETIMEDOUT`.
+    pub fn wait_ticks(&self, done: impl FnMut() -> bool, ticks: u32) -> Result {
+        // CAST: The constant is small; `long` has 64 bits.
+        self.sleep(
+            done,
+            bindings::TASK_UNINTERRUPTIBLE as c_int,
+            ticks as c_long,
+        )
+    }
+
+    fn sleep(&self, mut done: impl FnMut() -> bool, state: c_int, mut ticks: c_long) -> Result {
         if done() {
             return Ok(());
         }
@@ -65,23 +89,19 @@ impl WaitQueue {
         // SAFETY: The entry stays in place until it is taken off the queue, below.
         unsafe { bindings::init_wait_entry(entry, 0) };
         let result = loop {
-            // CAST: The constant is small.
             // SAFETY: Both are initialised. With a signal the entry is off the queue already.
-            let signal = unsafe {
-                bindings::prepare_to_wait_event(
-                    self.head.get(),
-                    entry,
-                    bindings::TASK_KILLABLE as c_int,
-                )
-            };
+            let signal = unsafe { bindings::prepare_to_wait_event(self.head.get(), entry, state) };
             if done() {
                 break Ok(());
             }
             if signal != 0 {
                 break Err(EINTR);
             }
+            if ticks == 0 {
+                break Err(ETIMEDOUT);
+            }
             // SAFETY: Process context, by this function's nature.
-            unsafe { bindings::schedule() };
+            ticks = unsafe { bindings::schedule_timeout(ticks) };
         };
         // SAFETY: Both are initialised; the entry may be off the queue already.
         unsafe { bindings::finish_wait(self.head.get(), entry) };

@@ -117,7 +117,7 @@ impl Connection {
         queue.active.saturating_add(queue.queued) >= threshold
     }
 
-    /// Gives up a file handle of the server's. Does not fail.
+    /// Tells the server something that nobody waits for: gives up a file handle. Does not fail.
     pub(crate) fn release<O: Operation>(&self, operation: &O) {
         let _nofs = MemallocNofs::save();
         // Cannot fail: the allocation does not, and the request has no name.

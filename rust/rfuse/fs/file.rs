@@ -8,7 +8,7 @@ use super::{
     inode::{self, drop_pages, Node},
     mount::Fs,
     range, setattr, write,
-    writeback::{hold, settle},
+    writeback::{hold, settle, settle_at_exit},
     xattr,
 };
 use kernel::{
@@ -20,7 +20,7 @@ use rfuse_kapi::{
     dentry::Dentry,
     file::{File, FileOperations, Mmap, OpeningFile, Seek},
     iattr::Iattr,
-    ids::MntIdmap,
+    ids::{self, MntIdmap},
     inode::{Inode, LentInode},
     inode_operations::{AclKind, InodeOperations, Permission},
     kiocb::Kiocb,
@@ -166,6 +166,11 @@ impl FileOperations for RegularFile {
     fn flush(file: &File<'_, Self>, owner: usize) -> Result {
         file.inode().data().check()?;
         if !file.is_writable() {
+            return Ok(());
+        }
+        if ids::current_is_exiting() {
+            settle_at_exit(file.inode());
+            file.data().flush_unheard(owner);
             return Ok(());
         }
         settle(file.inode(), 0, i64::MAX)?;

@@ -162,19 +162,32 @@ impl Handle {
     ///
     /// The server's, of writes that it had taken before; a server that lacks the operation has none.
     pub(crate) fn flush(&self, owner: usize) -> Result {
-        if self.open_flags & FOPEN_NOFLUSH != 0 || self.conn.lacks(op::Optional::Flush) {
+        let Some(operation) = self.flush_operation(owner) else {
             return Ok(());
-        }
-        let (nodeid, fh) = self.ids();
-        let lock_owner = self.conn.lock_owner(owner);
-        match self.conn.call(op::Flush {
-            nodeid,
-            fh,
-            lock_owner,
-        }) {
+        };
+        match self.conn.call(operation) {
             Err(ENOSYS) => Ok(()),
             other => other,
         }
+    }
+
+    /// As [`Self::flush`], where nobody waits for the answer. Does not fail.
+    pub(crate) fn flush_unheard(&self, owner: usize) {
+        if let Some(operation) = self.flush_operation(owner) {
+            self.conn.release(&operation);
+        }
+    }
+
+    fn flush_operation(&self, owner: usize) -> Option<op::Flush> {
+        if self.open_flags & FOPEN_NOFLUSH != 0 || self.conn.lacks(op::Optional::Flush) {
+            return None;
+        }
+        let (nodeid, fh) = self.ids();
+        Some(op::Flush {
+            nodeid,
+            fh,
+            lock_owner: self.conn.lock_owner(owner),
+        })
     }
 
     /// Makes what was written durable. May sleep.

@@ -21,6 +21,7 @@ use kernel::{
 };
 use rfuse_kapi::{
     handoff::Gfp,
+    ids,
     inode::Inode,
     memalloc::{box_nofail, MemallocNofs},
     temp_pages::TempPages,
@@ -31,6 +32,9 @@ use rfuse_proto::flags::WRITE_CACHE;
 
 /// How many writes of one inode are with the server at a time.
 const FLIGHTS: usize = 64;
+
+/// How long a task that exits waits for the server, in jiffies: about a second.
+const EXIT_TICKS: u32 = 250;
 
 /// A range of bytes that is on its way; `end` is not included.
 #[derive(Clone, Copy)]
@@ -196,6 +200,20 @@ impl Writes {
         self.fewer
             .wait_killable(|| !self.state.lock().is_busy(start, end, seq))
     }
+}
+
+/// Writes dirty pages of an inode back, and gives the server some time to take them, but no more: the caller
+/// exits, and cannot be killed. One that was killed does not wait at all.
+pub(crate) fn settle_at_exit(inode: &Inode<Fs>) {
+    Node::write_remains(inode);
+    if ids::current_is_killed() {
+        return;
+    }
+    let writes = &inode.data().writes;
+    let seq = writes.seq();
+    let done = || !writes.state.lock().is_busy(0, u64::MAX, seq);
+    // What is still on its way then arrives by itself.
+    let _ = writes.fewer.wait_ticks(done, EXIT_TICKS);
 }
 
 /// Lets nothing be written back until the result is dropped, and waits for what is on its way. May sleep.
