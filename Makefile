@@ -82,8 +82,8 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
 	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
-test-long: setup $(built) ## the long forms of the cases that have one, below an hour; T=, LIST=1, KERNEL=, FS= as above
-	@$(as_root) qemu-test/run --long --kernel $(KERNEL) --fs $(FS) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+test-long: setup $(built) ## the long forms of the cases that have one, below an hour; SEED=n, T=, LIST=1, KERNEL=, FS= as above
+	@$(as_root) qemu-test/run --long --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
 bench-programs: setup
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)
