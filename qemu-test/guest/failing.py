@@ -98,6 +98,49 @@ def read(path, flags=0):
         os.close(descriptor)
 
 
+def written(path, flags=0):
+    """Whether a new file holds what is written to it: at odd places, or whole pages for O_DIRECT."""
+    size, start = (16384, 4096) if flags & os.O_DIRECT else (20_001, 777)
+    data = mmap.mmap(-1, size)
+    data[:] = bytes(number % 251 for number in range(size))
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o644)
+    try:
+        done = 0
+        while done < size:
+            done += os.pwrite(descriptor, memoryview(data)[done:], start + done)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return read(path) == bytes(start) + data[:]
+
+
+def names(top):
+    """Whether names come and go."""
+    os.mkdir(f"{top}/made")
+    os.symlink("nowhere", f"{top}/made/link")
+    os.mkfifo(f"{top}/made/pipe")
+    os.link(f"{top}/f1", f"{top}/made/hard")
+    os.rename(f"{top}/made/hard", f"{top}/made/renamed")
+    seen = sorted(os.listdir(f"{top}/made")) == ["link", "pipe", "renamed"]
+    for name in ("link", "pipe", "renamed"):
+        os.unlink(f"{top}/made/{name}")
+    os.rmdir(f"{top}/made")
+    return seen and not os.path.lexists(f"{top}/made")
+
+
+def attributes(top):
+    """Whether attributes can be changed."""
+    path = f"{top}/f0"
+    os.chmod(path, 0o604)
+    os.utime(path, (1000, 2000))
+    os.truncate(path, 5)
+    os.setxattr(path, "user.test", b"value")
+    if os.listxattr(path) != ["user.test"] or os.getxattr(path, "user.test") != b"value":
+        return False
+    stat = os.stat(path)
+    return (stat.st_mode & 0o777, stat.st_size) == (0o604, 5) and read(path) == CONTENT["f0"][:5]
+
+
 # Every attempt has a copy of the tree for itself, of which nothing is cached.
 COPIES = 120
 CONTENT = {f"f{number}": bytes([65 + number]) * (30_001 * (number + 1)) for number in range(4)}
@@ -111,6 +154,10 @@ OPERATIONS = {
     "listing with stat": lambda top: sum(entry.stat().st_size for entry in os.scandir(f"{top}/e")) == 0,
     "link": lambda top: os.readlink(f"{top}/link") == "f1",
     "statfs": lambda top: os.statvfs(top).f_bsize > 0,
+    "write": lambda top: written(f"{top}/new"),
+    "O_DIRECT write": lambda top: written(f"{top}/direct", os.O_DIRECT),
+    "names": names,
+    "attributes": attributes,
     "ACL": lambda top: call("access", os.fsencode(f"{top}/f1"), os.R_OK),
 }
 

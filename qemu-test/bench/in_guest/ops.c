@@ -401,12 +401,12 @@ const struct op ops[] = {
 	{ "mmap-hot", "mmap, cached, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_hot, unmap },
 	{ "readdir", "readdir of 10,000, an entry", 1, 0, ONCE(ENTRIES), readdir_one, drop_dentries },
 	{ "readdir-stat", "readdir and stat, an entry", 1, 0, ONCE(ENTRIES), readdir_stat_one, drop_dentries },
-	{ "create-unlink", "create + unlink", 1, 20, REPEAT(200), create_unlink_one, .writes = true },
-	{ "mkdir-rmdir", "mkdir + rmdir", 1, 20, REPEAT(200), mkdir_rmdir_one, .writes = true },
-	{ "rename", "rename", 1, 10, .count = 150, .per = 2, rename_one, .writes = true },
-	{ "direct-write-4k", "O_DIRECT random write 4 KiB", 1, 20, REPEAT(400), random_write_one, WRITES(open_scratch_direct) },
-	{ "direct-write-1m", "O_DIRECT write 1 MiB", 1, 2, REPEAT(48), mib_write_one, WRITES(open_scratch_direct) },
+	{ "create-unlink", "create + unlink", 0.7, 20, REPEAT(200), create_unlink_one, .writes = true },
+	{ "mkdir-rmdir", "mkdir + rmdir", 0.7, 20, REPEAT(200), mkdir_rmdir_one, .writes = true },
+	{ "rename", "rename", 0.7, 10, .count = 150, .per = 2, rename_one, .writes = true },
+	{ "direct-write-4k", "O_DIRECT random write 4 KiB", 0.5, 20, REPEAT(400), random_write_one, WRITES(open_scratch_direct) },
+	{ "direct-write-1m", "O_DIRECT write 1 MiB", 0.6, 2, REPEAT(48), mib_write_one, WRITES(open_scratch_direct) },
 	{ "write-1m-fsync", "buffered write 1 MiB + fsync", 1, 1, REPEAT(16), mib_write_fsync_one, WRITES(open_scratch) },
-	{ "write-4k", "buffered write 4 KiB", 1, 20, REPEAT(400), page_write_one, WRITES(open_scratch) },
+	{ "write-4k", "buffered write 4 KiB", 0.5, 20, REPEAT(400), page_write_one, WRITES(open_scratch) },
 };
 const int nr_ops = sizeof(ops) / sizeof(*ops);
