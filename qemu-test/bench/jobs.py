@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is timed: one table. A job's `spec` is for in_guest/measure.py."""
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from . import tree
@@ -17,6 +18,8 @@ class Job:
     # Part of a quick run.
     quick: bool = True
     spec: dict = field(default_factory=dict)
+    # It needs a writable mount.
+    writes: bool = False
 
     def plan(self):
         """For the guest."""
@@ -26,6 +29,11 @@ class Job:
 def _ops(op, about, repeat, mib=0):
     """Operations of in_guest/ops.c; `repeat` is chosen so that C takes about a second."""
     return Job(op, about, mib, spec={"kind": "ops", "op": op, "repeat": repeat})
+
+
+def _changes(op, about, repeat, mib=0):
+    """The same, of operations that write."""
+    return dataclasses.replace(_ops(op, about, repeat, mib), writes=True)
 
 
 def _command(name, about, ops, *words):
@@ -71,6 +79,13 @@ def table():
         _command("find", "find -size of a repository, cold", tree.REPO_FILES, "find", "repo", "-size", "+1000"),
         _command("git-status", "git status of a repository, cold", tree.REPO_FILES, "git", "-c",
                  "safe.directory=*", "--no-optional-locks", "-C", "repo", "status", "--porcelain"),
+        _changes("create-unlink", "create + unlink", 4),
+        _changes("mkdir-rmdir", "mkdir + rmdir", 6),
+        _changes("rename", "rename", 4),
+        _changes("write-4k", "buffered write 4k", 8, PAGE),
+        _changes("direct-write-4k", "direct random write 4k", 8, PAGE),
+        _changes("write-1m-fsync", "buffered write 1m + fsync", 6, 1),
+        _changes("direct-write-1m", "direct write 1m", 6, 1),
         # Not by fio: opening a file empties its cache (virtiofsd --cache=auto).
         _ops("cached-4k", "cached sequential 4k", 30, PAGE),
         _ops("cached-4k-random", "cached random 4k", 30, PAGE),

@@ -94,7 +94,7 @@ def run(folder, jobs, rounds, accel, cpus):
     results = {job.name: Result(job) for job in jobs}
     limit = 300 + len(jobs) * (rounds + 1) * 2 * SECONDS
     with Guest(folder, accel=accel, cpus=cpus, limit=limit, label="time") as guest:
-        sides = guest.mount()
+        sides = guest.mount("rw" if any(job.writes for job in jobs) else "ro")
         pings = [_ping(guest)]
         print(f"bench: time, {rounds} rounds of {len(jobs)} jobs", flush=True)
         _pass(guest, results, sides, rounds, False)

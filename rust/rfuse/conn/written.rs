@@ -3,11 +3,7 @@
 //! The account of bytes that were written back, but which the server has not got yet.
 
 use super::Connection;
-use kernel::{
-    new_mutex, new_spinlock,
-    prelude::*,
-    sync::{Mutex, SpinLock},
-};
+use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 use rfuse_kapi::wait::WaitQueue;
 
 /// What the lock of [`Written`] protects.
@@ -17,6 +13,8 @@ struct Account {
     /// Which of the two counts new ones.
     current: usize,
     bytes: u64,
+    /// Whether somebody waits for one side: one does at a time.
+    is_waited_for: bool,
 }
 
 /// The account of a connection.
@@ -26,9 +24,6 @@ pub(crate) struct Written {
     account: SpinLock<Account>,
     #[pin]
     less: WaitQueue,
-    /// One waits at a time.
-    #[pin]
-    waiting: Mutex<()>,
 }
 
 /// An entry in the account.
@@ -40,9 +35,13 @@ pub(crate) struct Entry {
 impl Written {
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            account <- new_spinlock!(Account { writes: [0; 2], current: 0, bytes: 0 }),
+            account <- new_spinlock!(Account {
+                writes: [0; 2],
+                current: 0,
+                bytes: 0,
+                is_waited_for: false,
+            }),
             less <- WaitQueue::new(),
-            waiting <- new_mutex!(()),
         })
     }
 }
@@ -96,7 +95,17 @@ impl Connection {
     ///
     /// `EINTR` when killed.
     pub(crate) fn wait_written(&self) -> Result {
-        let _alone = self.written.waiting.lock();
+        self.written.less.wait_killable(|| {
+            let mut account = self.written.account.lock();
+            !core::mem::replace(&mut account.is_waited_for, true)
+        })?;
+        let result = self.wait_both();
+        self.written.account.lock().is_waited_for = false;
+        self.written.less.wake_all();
+        result
+    }
+
+    fn wait_both(&self) -> Result {
         let (old, other) = {
             let account = self.written.account.lock();
             (account.current, account.current ^ 1)

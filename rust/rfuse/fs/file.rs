@@ -103,9 +103,11 @@ impl FileOperations for RegularFile {
             false => open()?,
             true => {
                 let _lock = inode.lock();
-                let _barrier = hold(inode)?;
+                let barrier = hold(inode)?;
                 let handle = open()?;
-                inode::cut(inode);
+                let resized = inode::cut(inode);
+                drop(barrier);
+                resized.apply(inode);
                 handle
             }
         };

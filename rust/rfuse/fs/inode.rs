@@ -358,9 +358,33 @@ pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
     }
 }
 
+/// A change of the size that was made, and which the page cache is to follow.
+#[must_use]
+pub(crate) struct Resized {
+    old: u64,
+    new: u64,
+}
+
+impl Resized {
+    /// Makes the page cache follow: what lies behind the end goes, and what was behind the old end is zero.
+    /// Waits for locked folios, hence not inside of a [`Barrier`](super::writeback::Barrier): who has one
+    /// locked may wait for what the barrier holds back. May sleep.
+    pub(crate) fn apply(self, inode: &Inode<Fs>) {
+        let end = self.old.min(self.new);
+        if self.old == self.new {
+            return;
+        }
+        drop_pages(inode, end);
+        if inode.mapping().has_dirty_pages() {
+            // Pages that differ from the server's are not dropped above.
+            inode.truncate_pagecache(i64::try_from(end).unwrap_or(i64::MAX));
+        }
+    }
+}
+
 /// Applies what the server says of a change that it was asked for; `resized` says that the size is a part of
 /// it. May sleep.
-pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>, resized: bool) {
+pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>, resized: bool) -> Resized {
     let (node, conn) = (inode.data(), &inode.super_data().conn);
     let attributes = fresh.attributes;
     let owned = owns_changes(inode);
@@ -382,13 +406,14 @@ pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>, resized: bool) {
         });
         old_size
     };
-    if follows && old_size != attributes.size {
-        resize_cache(inode, old_size, attributes.size);
+    Resized {
+        old: old_size,
+        new: if follows { attributes.size } else { old_size },
     }
 }
 
 /// The file was cut to nothing by OPEN. May sleep.
-pub(crate) fn cut(inode: &Inode<Fs>) {
+pub(crate) fn cut(inode: &Inode<Fs>) -> Resized {
     let (node, conn) = (inode.data(), &inode.super_data().conn);
     let old_size = {
         let mut state = node.state.lock();
@@ -398,17 +423,9 @@ pub(crate) fn cut(inode: &Inode<Fs>) {
         inode.i_size_write(0);
         old_size
     };
-    resize_cache(inode, old_size, 0);
-}
-
-/// The page cache follows a change of the size that was asked for: what lies behind the end goes, and
-/// what was behind the old end is zero. May sleep.
-fn resize_cache(inode: &Inode<Fs>, old: u64, new: u64) {
-    let end = old.min(new);
-    drop_pages(inode, end);
-    if inode.mapping().has_dirty_pages() {
-        // Pages that differ from the server's are not dropped above.
-        inode.truncate_pagecache(i64::try_from(end).unwrap_or(i64::MAX));
+    Resized {
+        old: old_size,
+        new: 0,
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_
     attr.setattr_prepare(idmap, dentry)?;
     if attr.is_open() && mount.conn.has(InitFlags::ATOMIC_O_TRUNC) {
         // OPEN has cut the file.
-        inode::cut(inode);
+        inode::cut(inode).apply(inode);
         return Ok(());
     }
     if inode::owns_changes(inode) {
@@ -179,7 +179,7 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
     if operation.size.is_some() && inode.kind() != FileKind::Regular {
         return Err(EINVAL);
     }
-    let _barrier = match operation.size {
+    let barrier = match operation.size {
         Some(_) => Some(writeback::hold(inode)?),
         None => None,
     };
@@ -194,7 +194,7 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
         inode::make_bad(inode);
         return Err(EIO);
     }
-    inode::changed(
+    let resized = inode::changed(
         inode,
         &inode::Fresh {
             attributes: &attributes,
@@ -203,5 +203,7 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
         },
         resized,
     );
+    drop(barrier);
+    resized.apply(inode);
     Ok(())
 }

@@ -382,10 +382,10 @@ impl Copy {
             counted,
         });
         if size == 0 {
-            return landing.complete(&conn, Payload::None, Ok(0));
+            return landing.land(&conn, Ok(0));
         }
         if conn.is_aborted() {
-            return landing.complete(&conn, Payload::None, Err(ECONNABORTED));
+            return landing.land(&conn, Err(ECONNABORTED));
         }
         let operation =
             landing
@@ -410,26 +410,42 @@ struct Landing {
     counted: isize,
 }
 
-impl Completion for Landing {
-    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
-        // The pages go first: others may wait for them.
-        drop(payload);
+impl Landing {
+    /// The server has it, or never will.
+    fn land(self: KBox<Self>, conn: &Connection, result: Result<usize>) {
         let this = KBox::into_inner(self);
-        let (inode, flight) = (&this.copy.inode, this.copy.flight);
+        let copy = KBox::into_inner(this.copy);
+        let (inode, flight) = (copy.inode, copy.flight);
         match result {
             Ok(taken) if taken == this.asked => {}
-            Ok(_) => inode.mapping().set_error(EIO),
+            // Data that cannot be sent any more is lost.
+            Ok(_) | Err(ECONNABORTED | ENOTCONN) => inode.mapping().set_error(EIO),
             Err(error) => inode.mapping().set_error(error),
         }
         inode.count_writeback(this.counted.wrapping_neg());
-        inode.data().wrote(inode, 0);
+        inode.data().wrote(&inode, 0);
         {
             let mut state = inode.data().writes.state.lock();
             state.flights.retain(|other| other.seq != flight.seq);
         }
         inode.data().writes.fewer.wake_all();
-        send_all(inode);
-        conn.strike_written(&this.copy.account);
+        // An unmount waits for the account, and wants no inode to be in use then.
+        drop(copy.handle);
+        drop(inode);
+        conn.strike_written(&copy.account);
+    }
+}
+
+impl Completion for Landing {
+    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
+        // The pages go first: others may wait for them.
+        drop(payload);
+        let inode = self.copy.inode.clone();
+        let account = conn.enter_written(0);
+        self.land(conn, result);
+        send_all(&inode);
+        drop(inode);
+        conn.strike_written(&account);
     }
 }
 
