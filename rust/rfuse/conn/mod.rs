@@ -19,6 +19,7 @@ use self::{
 };
 use crate::transport::Transport;
 use kernel::{
+    debugfs::Dir,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
@@ -47,6 +48,8 @@ pub(crate) struct Engine {
     pub(crate) workqueue: Workqueue,
     /// Pages for what is written back when memory is short.
     reserve: Arc<Reserve>,
+    /// `/sys/kernel/debug/rfuse`.
+    pub(crate) debugfs: Dir,
 }
 
 impl Engine {
@@ -56,6 +59,7 @@ impl Engine {
             requests: Cache::new(c"rfuse_request")?,
             workqueue: Workqueue::new(c"rfuse")?,
             reserve: Reserve::new(RESERVE)?,
+            debugfs: Dir::new(c"rfuse"),
         })
     }
 }
