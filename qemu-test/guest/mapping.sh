@@ -3,7 +3,7 @@
 #
 # What the cases `mmap-write` and `mmap-write-cached` do on the device $TAG: writes to shared mappings, and compares with the host.
 
-must fsmount "$TAG" "$M"
+must fsmount "$TAG" "$M" ${OPTIONS:+-o "$OPTIONS"}
 cd "$M" || exit 1
 cat > /tmp/map.py <<'END'
 import mmap, os, random, sys

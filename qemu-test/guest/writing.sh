@@ -12,7 +12,7 @@ sum_is() {
 }
 
 must host run "$TAG" sh 'head -c 3000000 /dev/urandom > source'
-must fsmount "$TAG" "$M"
+must fsmount "$TAG" "$M" ${OPTIONS:+-o "$OPTIONS"}
 cd "$M" || exit 1
 for size in 1 100 4095 4096 4097 10000 65536 1048576 1048577 2999999; do
 	head -c "$size" source > "f$size"

@@ -373,3 +373,8 @@ __rfuse_helper struct mnt_idmap *rfuse_helper_file_mnt_idmap(const struct file *
 {
 	return file_mnt_idmap(file);
 }
+
+__rfuse_helper void rfuse_helper_mapping_set_writeback_may_deadlock(struct address_space *mapping)
+{
+	mapping_set_writeback_may_deadlock_on_reclaim(mapping);
+}

@@ -50,6 +50,9 @@ pub struct NewInodeParams<'a, T: FileSystem> {
     pub aops: Option<AddressSpaceOps<T>>,
     /// The order of the largest folio of the page cache, if folios may be larger than a page.
     pub large_folios: Option<u32>,
+    /// Whether writeback of its pages waits for a server that may itself wait for memory: reclaim does not
+    /// wait for it then.
+    pub writeback_may_deadlock: bool,
     /// Whether the VFS keeps the times of changes; else they are the file system's business
     /// (`S_NOCMTIME`).
     pub keeps_cmtime: bool,
@@ -245,6 +248,9 @@ impl<T: FileSystem> NewInode<T> {
         // SAFETY: By the type invariant nobody uses the page cache yet.
         unsafe {
             (*inode).i_data.a_ops = aops.as_ptr();
+            if params.writeback_may_deadlock {
+                bindings::mapping_set_writeback_may_deadlock(&raw mut (*inode).i_data);
+            }
             if let Some(order) = params.large_folios {
                 // The C side cuts orders that are too large.
                 bindings::mapping_set_folio_order_range(&raw mut (*inode).i_data, 0, order);

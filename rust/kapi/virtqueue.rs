@@ -14,6 +14,7 @@ use crate::{
     handoff::{Chain, Owned, Waiter},
     pinned_pages::PinnedPages,
     temp_pages::TempPages,
+    writeback::HeldRange,
 };
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
@@ -87,6 +88,16 @@ impl<'a> Buffers<'_, 'a> {
         pages
             .parts()
             .try_for_each(|(page, len)| self.add(page, 0, len))
+    }
+
+    /// A part of a folio under writeback that the device reads.
+    pub fn readable_held(&mut self, range: &'a HeldRange) -> Result {
+        self.still_readable()?;
+        let (page, offset) = range.page();
+        match range.len() {
+            0 => Ok(()),
+            len => self.add(page, offset, len),
+        }
     }
 
     /// Bytes that the device writes.

@@ -33,7 +33,61 @@ pub struct WritebackRange<'a> {
     pos: u64,
     offset: usize,
     len: usize,
+    /// How much of it is held.
+    held: usize,
     _lifetime: PhantomData<&'a ()>,
+}
+
+/// A part of a folio that stays under writeback, as it is, until this is dropped. Dropping it is possible in
+/// any context.
+///
+/// # Invariants
+///
+/// The folio is under writeback, of which iomap counts `counted` bytes for this value; the bytes in use lie
+/// in it.
+pub struct HeldRange {
+    folio: NonNull<bindings::folio>,
+    offset: usize,
+    len: usize,
+    counted: usize,
+}
+
+// SAFETY: Writeback may be ended by another thread than the one that began it.
+unsafe impl Send for HeldRange {}
+
+impl HeldRange {
+    /// The length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing of it is in use any more.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Gives up the bytes from `len` on; they stay under writeback.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    pub(crate) fn page(&self) -> (*mut bindings::page, usize) {
+        let page = self.folio.as_ptr().cast::<bindings::page>();
+        (
+            page.wrapping_add(self.offset / bindings::PAGE_SIZE),
+            self.offset % bindings::PAGE_SIZE,
+        )
+    }
+}
+
+impl Drop for HeldRange {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; a folio under writeback is in its page cache, and keeps its inode.
+        unsafe {
+            let inode = (*bindings::folio_mapping_locked(self.folio.as_ptr())).host;
+            bindings::iomap_finish_folio_write(inode, self.folio.as_ptr(), self.counted);
+        }
+    }
 }
 
 impl WritebackRange<'_> {
@@ -52,6 +106,20 @@ impl WritebackRange<'_> {
         false
     }
 
+    /// Keeps the next part, up to `max` bytes, under writeback. A range is held as a whole or not at all.
+    pub fn hold(&mut self, max: usize) -> Option<HeldRange> {
+        let len = self.len.saturating_sub(self.held).min(max);
+        let offset = self.offset + self.held;
+        self.held += len;
+        // INVARIANT: The folio is under writeback; iomap is told so when the hook returns.
+        (len > 0).then_some(HeldRange {
+            folio: self.folio,
+            offset,
+            len,
+            counted: len,
+        })
+    }
+
     pub(crate) fn folio(&self) -> *mut bindings::folio {
         self.folio.as_ptr()
     }
@@ -65,7 +133,7 @@ impl WritebackRange<'_> {
 pub trait Sink {
     /// Takes a range: it is written back from the page cache's point of view. Ranges come in order. May
     /// sleep, but locks a folio.
-    fn add(&mut self, range: &WritebackRange<'_>);
+    fn add(&mut self, range: &mut WritebackRange<'_>);
 }
 
 impl WritebackControl<'_> {
@@ -128,7 +196,7 @@ unsafe extern "C" fn writeback_range<S: Sink>(
     // SAFETY: By the safety requirements, nobody else uses the sink.
     let sink = unsafe { &mut *(*context).wb_ctx.cast::<S>() };
     // INVARIANT: iomap asks for a range of the folio.
-    let range = WritebackRange {
+    let mut range = WritebackRange {
         // SAFETY: As above.
         folio: unsafe { NonNull::new_unchecked(folio) },
         pos,
@@ -136,11 +204,22 @@ unsafe extern "C" fn writeback_range<S: Sink>(
         // SAFETY: The folio is valid.
         offset: (pos - unsafe { bindings::folio_pos(folio) } as u64) as usize,
         len: len as usize,
+        held: 0,
         _lifetime: PhantomData,
     };
-    sink.add(&range);
-    // The type of the mapping is that of a hole: iomap ends the writeback by itself, as for what needs none.
-    len as isize
+    sink.add(&mut range);
+    // What is not held needs no more writeback: iomap ends it by itself, as it does for holes.
+    let kind = match range.held {
+        0 => bindings::IOMAP_HOLE,
+        _ => bindings::IOMAP_MAPPED,
+    };
+    // CAST: A small constant.
+    // SAFETY: By the safety requirements.
+    unsafe { (*context).iomap.type_ = kind as u16 };
+    match range.held {
+        0 => len as isize,
+        held => held as isize,
+    }
 }
 
 /// There is nothing left to submit.

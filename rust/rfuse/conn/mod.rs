@@ -6,6 +6,7 @@ pub(crate) mod background;
 mod call;
 pub(crate) mod folios;
 pub(crate) mod forget;
+pub(crate) mod outgoing;
 pub(crate) mod pieces;
 pub(crate) mod request;
 pub(crate) mod session;

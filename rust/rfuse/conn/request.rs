@@ -2,13 +2,12 @@
 
 //! The request object: one slab object with everything a typical request sends and receives.
 
-use super::{folios::Folios, pieces::Pieces, Connection};
+use super::{folios::Folios, outgoing::Outgoing, pieces::Pieces, Connection};
 use core::mem::size_of;
 use kernel::prelude::*;
 use rfuse_kapi::{
     handoff::Owned,
     pinned_pages::PinnedPages,
-    temp_pages::TempPages,
     virtqueue::{Buffers, Transfer},
 };
 use rfuse_proto::{
@@ -38,15 +37,15 @@ pub(crate) enum Payload {
     PinnedSource(PinnedPages),
     /// Pieces of memory, which are sent.
     Pieces(Pieces),
-    /// Copies of pages, which are sent.
-    TempPages(TempPages),
+    /// What is written back, which is sent.
+    Outgoing(Outgoing),
 }
 
 impl Payload {
     /// How many bytes of a reply it can take.
     pub(crate) fn capacity(&self) -> usize {
         match self {
-            Self::None | Self::PinnedSource(_) | Self::Pieces(_) | Self::TempPages(_) => 0,
+            Self::None | Self::PinnedSource(_) | Self::Pieces(_) | Self::Outgoing(_) => 0,
             Self::Bytes(bytes) => bytes.len(),
             Self::Pinned(pages) => pages.len(),
             Self::Folios(folios) => folios.size(),
@@ -213,8 +212,8 @@ impl Transfer for Request {
                 buffers.readable_pages(pages)?;
                 buffers.writable(reply)
             }
-            Payload::TempPages(pages) => {
-                buffers.readable_temp_pages(pages)?;
+            Payload::Outgoing(data) => {
+                data.name(buffers)?;
                 buffers.writable(reply)
             }
             Payload::Pieces(pieces) => {

@@ -553,6 +553,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         ),
         _ => (InodeOps::of::<FileInodeOps>(), None, None),
     };
+    let writeback_may_deadlock = new.super_data().options.writes_in_place;
     let keeps_cmtime = kind == FileKind::Regular && conn.has(InitFlags::WRITEBACK_CACHE);
     let max_order = conn.max_pages().checked_ilog2().unwrap_or(0);
     new.init(&NewInodeParams {
@@ -563,6 +564,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
         size: fresh.attributes.size,
         attributes: &vfs_attributes(fresh.attributes, false),
         keeps_cmtime,
+        writeback_may_deadlock,
         iops,
         fops,
         aops,

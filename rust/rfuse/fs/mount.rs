@@ -122,6 +122,10 @@ impl FileSystem for Fs {
             conn.max_pages(),
         )?;
         sb.set_strictlimit();
+        if mount.options.writes_in_place {
+            // Else `sync` would wait for this server.
+            sb.set_no_data_integrity();
+        }
         let asked_at = conn.attr_version();
         let (attributes, valid) = conn.call(op::Getattr {
             nodeid: ROOT_ID,
@@ -202,6 +206,9 @@ impl FileSystem for Fs {
     fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result {
         if !root.super_block().data().options.default_permissions {
             m.write(b",nodefault_permissions");
+        }
+        if root.super_block().data().options.writes_in_place {
+            m.write(b",writeback=inplace");
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing dirty pages back by way of copies.
+//! Writing dirty pages back: by way of copies, unless the mount asks for what the C client does.
 //!
 //! A dirty folio is copied, and its writeback ends at once: the page cache never waits for a server. The
 //! inode keeps the ranges that are on their way. Two writes of one page are never on their way at the same
@@ -9,13 +9,13 @@
 
 use super::{handle::Handle, inode::Node, mount::Fs};
 use crate::conn::{
+    outgoing::{Held, Outgoing},
     request::{Completion, Payload},
     written::Entry,
     Connection,
 };
 use kernel::{
     new_mutex, new_spinlock,
-    page::PAGE_SIZE,
     prelude::*,
     sync::{aref::ARef, Arc, Mutex, SpinLock},
 };
@@ -50,13 +50,13 @@ impl Flight {
     }
 }
 
-/// A copy that is to be sent, or was.
+/// What is to be sent, or was.
 struct Copy {
     flight: Flight,
     inode: ARef<Inode<Fs>>,
     /// Keeps RELEASE behind this WRITE.
     handle: Arc<Handle>,
-    pages: Option<TempPages>,
+    data: Option<Outgoing>,
     account: Entry,
     next: Option<KBox<Copy>>,
 }
@@ -260,91 +260,117 @@ pub(crate) fn settle(inode: &Inode<Fs>, start: i64, end: i64) -> Result {
 
 /// Writes dirty pages of an inode back.
 pub(crate) fn writepages(inode: &Inode<Fs>, wbc: WritebackControl<'_>) -> Result {
-    let mut copier = Copier {
+    let mut sender = Sender {
         inode,
         handle: inode.data().writes.handle(),
+        in_place: inode.super_data().options.writes_in_place,
         run: None,
     };
-    let result = wbc.iomap_writepages(inode, &mut copier);
-    copier.send();
+    let result = wbc.iomap_writepages(inode, &mut sender);
+    sender.send();
     result
 }
 
-/// Copies what follows each other into one request.
-struct Copier<'a> {
+/// Puts what follows each other into one request.
+struct Sender<'a> {
     inode: &'a Inode<Fs>,
     handle: Option<Arc<Handle>>,
-    run: Option<(u64, TempPages)>,
+    /// Folios stay under writeback until the server has them, instead of being copied.
+    in_place: bool,
+    run: Option<(u64, Outgoing)>,
 }
 
-impl Sink for Copier<'_> {
-    fn add(&mut self, range: &WritebackRange<'_>) {
+impl Sink for Sender<'_> {
+    fn add(&mut self, range: &mut WritebackRange<'_>) {
         let mut done = 0_usize;
         while done < range.len() {
-            let copied = match self.extend(range, done) {
-                0 => self.begin(range, done),
-                more => more,
+            let taken = match self.in_place {
+                true => self.hold(range, done),
+                false => self.copy(range, done),
             };
-            done = done.saturating_add(copied);
+            done = done.saturating_add(taken);
         }
     }
 }
 
-impl Copier<'_> {
-    /// Adds to the run what follows it.
-    fn extend(&mut self, range: &WritebackRange<'_>, from: usize) -> usize {
-        let most = self.inode.super_data().conn.max_write(0);
-        let pos = range.pos().saturating_add(from as u64);
-        match &mut self.run {
-            Some((start, pages)) if start.saturating_add(pages.len() as u64) == pos => {
-                pages.extend(range, from, most.saturating_sub(pages.len()))
-            }
-            _ => 0,
-        }
+impl Sender<'_> {
+    fn max_write(&self) -> usize {
+        self.inode.super_data().conn.max_write(0)
     }
 
-    /// Begins another run.
-    fn begin(&mut self, range: &WritebackRange<'_>, from: usize) -> usize {
+    /// The run, and what it still has room for, if `pos` follows it.
+    fn run_before(&mut self, pos: u64) -> Option<(&mut Outgoing, usize)> {
+        let most = self.max_write();
+        let (start, data) = self.run.as_mut()?;
+        let follows = start.saturating_add(data.len() as u64) == pos;
+        let room = most.saturating_sub(data.len());
+        (follows && room > 0).then_some((data, room))
+    }
+
+    /// Copies what `range` has from its byte `from` on, as far as one request goes; how much that was.
+    fn copy(&mut self, range: &WritebackRange<'_>, from: usize) -> usize {
+        let pos = range.pos().saturating_add(from as u64);
+        if let Some((Outgoing::Copy(pages), room)) = self.run_before(pos) {
+            match pages.extend(range, from, room) {
+                0 => {}
+                copied => return copied,
+            }
+        }
         self.send();
         let conn = &self.inode.super_data().conn;
-        let pages = TempPages::copy_of(conn.reserve(), range, from, conn.max_write(0));
-        let len = pages.len();
-        self.run = Some((range.pos().saturating_add(from as u64), pages));
-        len
+        let pages = TempPages::copy_of(conn.reserve(), range, from, self.max_write());
+        let copied = pages.len();
+        self.run = Some((pos, Outgoing::Copy(pages)));
+        copied
+    }
+
+    /// The same, but the folio stays under writeback.
+    fn hold(&mut self, range: &mut WritebackRange<'_>, from: usize) -> usize {
+        let pos = range.pos().saturating_add(from as u64);
+        let max = self.max_write();
+        let max = self.run_before(pos).map_or(max, |(_, room)| room);
+        let Some(part) = range.hold(max) else {
+            return range.len();
+        };
+        let taken = part.len();
+        let left = match self.run_before(pos) {
+            Some((Outgoing::Held(held), _)) => held.push(part).err(),
+            _ => Some(part),
+        };
+        if let Some(part) = left {
+            self.send();
+            self.run = Some((pos, Outgoing::Held(Held::new(part))));
+        }
+        taken
     }
 
     /// Sends the run, as soon as it may be.
     fn send(&mut self) {
-        let Some((start, pages)) = self.run.take() else {
+        let Some((start, data)) = self.run.take() else {
             return;
         };
         let Some(handle) = self.handle.clone() else {
             // Nobody has the file open for writing: there is nothing to write by.
             return self.inode.mapping().set_error(EIO);
         };
-        let end = start.saturating_add(pages.len() as u64);
-        self.inode.count_writeback(pages_of(&pages));
+        let end = start.saturating_add(data.len() as u64);
+        self.inode.count_writeback(data.uncounted_pages());
         let account = self
             .inode
             .super_data()
             .conn
-            .enter_written(pages.len() as u64);
+            .enter_written(data.len() as u64);
         let copy = box_nofail(Copy {
             flight: Flight { start, end, seq: 0 },
             inode: self.inode.into(),
             handle,
-            pages: Some(pages),
+            data: Some(data),
             account,
             next: None,
         });
         enqueue(self.inode, copy);
         send_all(self.inode);
     }
-}
-
-/// The pages that a copy counts for.
-fn pages_of(pages: &TempPages) -> isize {
-    pages.len().div_ceil(PAGE_SIZE) as isize
 }
 
 fn enqueue(inode: &Inode<Fs>, mut copy: KBox<Copy>) {
@@ -368,23 +394,25 @@ fn send_all(inode: &Inode<Fs>) {
 impl Copy {
     /// Sends it, as far as the file reaches by now.
     fn send(mut self: KBox<Self>) {
-        let Some(mut pages) = self.pages.take() else {
+        let Some(mut data) = self.data.take() else {
             return;
         };
         let conn = self.inode.super_data().conn.clone();
-        let counted = pages_of(&pages);
+        let counted = data.uncounted_pages();
         let left = self.inode.size().saturating_sub(self.flight.start);
-        pages.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let size = u32::try_from(pages.len()).unwrap_or(0);
+        data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        let size = u32::try_from(data.len()).unwrap_or(0);
         let landing = box_nofail(Landing {
             copy: self,
-            asked: pages.len(),
+            asked: data.len(),
             counted,
         });
         if size == 0 {
+            drop(data);
             return landing.land(&conn, Ok(0));
         }
         if conn.is_aborted() {
+            drop(data);
             return landing.land(&conn, Err(ECONNABORTED));
         }
         let operation =
@@ -396,7 +424,7 @@ impl Copy {
         // Cannot fail: the allocation does not, and the request has no name.
         let _ = conn.send_background(
             &operation,
-            Payload::TempPages(pages),
+            Payload::Outgoing(data),
             Some(landing),
             Gfp::NofsNofail,
         );
