@@ -33,16 +33,29 @@ impl Drop for MemallocNofs {
     }
 }
 
-/// Puts a value into a box, whatever it takes: when memory is short it waits. It does not call into file
+/// Memory for `count` values, whatever it takes: when memory is short it waits. It does not call into file
 /// systems. May sleep.
-pub fn box_nofail<T>(value: T) -> KBox<T> {
+fn alloc_nofail<T>(count: usize) -> *mut T {
     const { assert!(size_of::<T>() > 0 && align_of::<T>() <= align_of::<u64>()) };
     let gfp = bindings::GFP_NOFS | bindings::__GFP_NOFAIL;
     // SAFETY: Always sound; with these flags it does not fail. The memory has the alignment of a `u64`.
-    let memory = unsafe { bindings::__kmalloc_noprof(size_of::<T>(), gfp) }.cast::<T>();
+    unsafe { bindings::__kmalloc_noprof(size_of::<T>().saturating_mul(count), gfp) }.cast()
+}
+
+/// Puts a value into a box, whatever it takes: when memory is short it waits. It does not call into file
+/// systems. May sleep.
+pub fn box_nofail<T>(value: T) -> KBox<T> {
+    let memory = alloc_nofail::<T>(1);
     // SAFETY: The memory is ours, fits, and comes from the allocator of a `KBox`.
     unsafe {
         memory.write(value);
         KBox::from_raw(memory)
     }
+}
+
+/// An empty vector with room for `N` values, as [`box_nofail`] makes a box.
+pub fn vec_nofail<T, const N: usize>() -> KVec<T> {
+    const { assert!(N > 0 && N.saturating_mul(size_of::<T>()) <= bindings::PAGE_SIZE) };
+    // SAFETY: The memory is ours, has room for so many values, and comes from the allocator of a `KVec`.
+    unsafe { KVec::from_raw_parts(alloc_nofail(N), 0, N) }
 }

@@ -23,7 +23,7 @@ use rfuse_kapi::{
     handoff::Gfp,
     ids,
     inode::Inode,
-    memalloc::{box_nofail, MemallocNofs},
+    memalloc::{box_nofail, vec_nofail, MemallocNofs},
     temp_pages::TempPages,
     wait::WaitQueue,
     writeback::{Sink, WritebackControl, WritebackRange},
@@ -123,7 +123,7 @@ impl State {
         let mut copy = link.take()?;
         *link = copy.next.take();
         if self.flights.push_within_capacity(copy.flight).is_err() {
-            // Cannot be: an inode that is written to has room.
+            // Cannot be: what is queued has room.
             copy.next = link.take();
             *link = Some(copy);
             return None;
@@ -160,19 +160,39 @@ impl Writes {
     /// `ENOMEM`.
     pub(crate) fn opened(&self, handle: Arc<Handle>) -> Result {
         let _nofs = MemallocNofs::save();
-        let mut handles = self.handles.lock();
-        if handles.is_empty() && self.state.lock().flights.capacity() == 0 {
-            let room = KVec::with_capacity(FLIGHTS, GFP_KERNEL)?;
-            self.state.lock().flights = room;
-        }
-        Ok(handles.push(handle, GFP_KERNEL)?)
+        Ok(self.handles.lock().push(handle, GFP_KERNEL)?)
     }
 
     /// It no longer is. May sleep.
     pub(crate) fn released(&self, handle: &Arc<Handle>) {
-        self.handles
-            .lock()
-            .retain(|other| !Arc::ptr_eq(other, handle));
+        let mut handles = self.handles.lock();
+        handles.retain(|other| !Arc::ptr_eq(other, handle));
+        if !handles.is_empty() {
+            return;
+        }
+        *handles = KVec::new();
+        let room = {
+            let mut state = self.state.lock();
+            // Whoever has queued something counts on the room.
+            match state.flights.is_empty() && state.first.is_none() {
+                true => core::mem::replace(&mut state.flights, KVec::new()),
+                false => KVec::new(),
+            }
+        };
+        drop(room);
+    }
+
+    /// Makes room for what is about to be sent. May sleep.
+    fn make_room(&self) {
+        if self.state.lock().flights.capacity() > 0 {
+            return;
+        }
+        let mut room = vec_nofail::<Flight, FLIGHTS>();
+        let mut state = self.state.lock();
+        if state.flights.capacity() == 0 {
+            core::mem::swap(&mut state.flights, &mut room);
+        }
+        drop(state);
     }
 
     fn handle(&self) -> Option<Arc<Handle>> {
@@ -383,7 +403,12 @@ fn enqueue(inode: &Inode<Fs>, mut copy: KBox<Copy>) {
 /// Sends every copy whose turn it is. May sleep.
 fn send_all(inode: &Inode<Fs>) {
     loop {
-        let copy = inode.data().writes.state.lock().take();
+        let writes = &inode.data().writes;
+        if writes.state.lock().first.is_none() {
+            return;
+        }
+        writes.make_room();
+        let copy = writes.state.lock().take();
         match copy {
             Some(copy) => copy.send(),
             None => return,
