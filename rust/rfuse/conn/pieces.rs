@@ -47,18 +47,23 @@ impl Pieces {
         }
     }
 
-    /// Adds what follows. May sleep.
+    /// Makes room for one more, and adds what `take` makes, which may consume what it is made of: nothing of
+    /// it is lost then for want of room. May sleep.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; the piece is dropped.
-    pub(crate) fn push(&mut self, piece: Piece) -> Result {
-        let len = piece.len();
+    /// `ENOMEM`; those of `take`.
+    pub(crate) fn push_with(&mut self, take: impl FnOnce() -> Result<Piece>) -> Result {
+        if self.first.is_some() {
+            self.rest.reserve(1, GFP_KERNEL)?;
+        }
+        let piece = take()?;
+        self.len = self.len.saturating_add(piece.len());
         match self.first {
             None => self.first = Some(piece),
-            Some(_) => self.rest.push(piece, GFP_KERNEL)?,
+            // There is room.
+            Some(_) => drop(self.rest.push_within_capacity(piece)),
         }
-        self.len = self.len.saturating_add(len);
         Ok(())
     }
 

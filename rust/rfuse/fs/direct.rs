@@ -154,7 +154,7 @@ fn write_once(
         return Err(EFAULT);
     }
     let mut pieces = Pieces::new();
-    pieces.push(Piece::Bytes(bytes))?;
+    pieces.push_with(|| Ok(Piece::Bytes(bytes)))?;
     let taken = send(handle, iocb, asked, Payload::Pieces(pieces))?;
     Ok((asked, taken))
 }

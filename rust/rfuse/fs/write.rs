@@ -174,7 +174,7 @@ fn gather(inode: &Inode<Fs>, pos: i64, iter: &mut IovIterSource<'_>) -> Result<P
     while pieces.len() < most && !iter.is_empty() {
         let at = pos.saturating_add(pieces.len() as i64);
         let want = most.saturating_sub(pieces.len()).min(iter.len());
-        match take(inode, at, want, iter).and_then(|piece| pieces.push(piece)) {
+        match pieces.push_with(|| take(inode, at, want, iter)) {
             Ok(()) => {}
             Err(error) if pieces.is_empty() => return Err(error),
             Err(_) => break,
