@@ -95,6 +95,7 @@ impl Service {
             ("bad-handles", now.handles - before.handles),
             ("unreleased", now.unreleased - before.unreleased),
             ("unforgotten", now.unforgotten - before.unforgotten),
+            ("bad-writes", now.writes - before.writes),
         ];
         for (what, number) in counts {
             if number > 0 && !self.lied {
