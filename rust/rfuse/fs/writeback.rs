@@ -366,7 +366,8 @@ fn send_all(inode: &Inode<Fs>) {
 }
 
 impl Copy {
-    /// Sends it, as far as the file reaches by now.
+    /// Sends it, as far as the file reaches by now. One that needs no sending has landed at once; its caller
+    /// goes on with the next, and many such do not nest.
     fn send(mut self: KBox<Self>) {
         let Some(mut pages) = self.pages.take() else {
             return;
@@ -382,10 +383,10 @@ impl Copy {
             counted,
         });
         if size == 0 {
-            return landing.complete(&conn, Payload::None, Ok(0));
+            return landing.land(&conn, Ok(0));
         }
         if conn.is_aborted() {
-            return landing.complete(&conn, Payload::None, Err(ECONNABORTED));
+            return landing.land(&conn, Err(ECONNABORTED));
         }
         let operation =
             landing
@@ -410,10 +411,9 @@ struct Landing {
     counted: isize,
 }
 
-impl Completion for Landing {
-    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
-        // The pages go first: others may wait for them.
-        drop(payload);
+impl Landing {
+    /// It no longer is on its way; what waits for that is left to the caller.
+    fn land(self: KBox<Self>, conn: &Connection, result: Result<usize>) {
         let this = KBox::into_inner(self);
         let (inode, flight) = (&this.copy.inode, this.copy.flight);
         match result {
@@ -428,8 +428,17 @@ impl Completion for Landing {
             state.flights.retain(|other| other.seq != flight.seq);
         }
         inode.data().writes.fewer.wake_all();
-        send_all(inode);
         conn.strike_written(&this.copy.account);
+    }
+}
+
+impl Completion for Landing {
+    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
+        // The pages go first: others may wait for them.
+        drop(payload);
+        let inode = self.copy.inode.clone();
+        self.land(conn, result);
+        send_all(&inode);
     }
 }
 
