@@ -18,9 +18,10 @@ KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 0x01, 0x02, 0x10
 FOLDERS = ("", "a", "b", "a/c")
 NUMBERS = 3
 SIZE = 400_000
-COMMANDS = ("cp {0}/rw/w0.3900.0 {0}/rw/a/w1.3900.0", "touch {0}/rw/b/touched", "rm -rf {0}/rw/a", "mkdir -p {0}/rw/a/c {0}/rw/b",
-            "truncate -s 70000 {0}/rw/b/*", "setfattr -n user.name -v value {0}/rw/b", "ls -lR {0}/rw", "sync -f {0}/rw",
-            "mv {0}/rw/b {0}/rw/a/b", "find {0}/rw -type f -delete", "chmod -R u+rwX {0}/rw")
+COMMANDS = ("cp {0}/rw/w0.3900.0 {0}/rw/a/w1.3900.0", "touch {0}/rw/b/touched", "rm -rf {0}/rw/a",
+            "mkdir -p {0}/rw/a/c {0}/rw/b", "truncate -s 70000 {0}/rw/b/*", "ls -lR {0}/rw", "sync -f {0}/rw",
+            "setfattr -n user.name -v value {0}/rw/b", "mv {0}/rw/b {0}/rw/a/b", "find {0}/rw -type f -delete",
+            "chmod -R u+rwX {0}/rw")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -33,7 +34,7 @@ class Changer(Worker):
         self.honest = honest
         self.jobs += 3 * [self.write, self.write, self.write_direct, self.write_mapped, self.private, self.private,
                           self.tmpfile, self.truncate, self.storm, self.folders, self.rename, self.rename, self.link,
-                          self.remove, self.mark, self.attributes, self.allocate, self.copy, self.special] \
+                          self.remove, self.mark, self.attributes, self.allocate, self.copy, self.special, self.edge] \
             + [self.change_command]
 
     def new(self, tag=None):
@@ -145,6 +146,27 @@ class Changer(Worker):
             if self.honest and got != wanted:
                 raise WrongContent(f"{path}: from {start} on {len(got)} bytes, not the {len(wanted)} that were "
                                    f"written: {first_difference(got, wanted)}")
+
+    def edge(self):
+        """Writes zeros around the end of a file, wherever the server says that it is."""
+        descriptor, path, _ = self.opened(self.random.choice((0, os.O_APPEND, os.O_DIRECT)))
+        try:
+            size = os.fstat(descriptor).st_size
+            zeros = bytes(self.random.choice((1, 4096, 10_000)))
+            os.write(descriptor, zeros)
+            for offset in (size - 10, size, size + 100):
+                try:
+                    os.pwrite(descriptor, zeros, max(offset, 0))
+                except OSError:
+                    pass
+            page = max(size - 1, 0) & ~4095
+            with mmap.mmap(descriptor, 4096, offset=page) as memory:
+                memory[:10] = bytes(10)
+                memory.flush()
+            os.ftruncate(descriptor, size // 2)
+            self.check(path, descriptor, page, 10_000)
+        finally:
+            os.close(descriptor)
 
     def tmpfile(self):
         """A file without a name, which may get one."""
