@@ -104,6 +104,7 @@ impl FileOperations for RegularFile {
             true => {
                 let _lock = inode.lock();
                 let _barrier = hold(inode)?;
+                inode::prepare_resize(inode, 0)?;
                 let handle = open()?;
                 inode::cut(inode);
                 handle

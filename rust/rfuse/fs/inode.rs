@@ -371,6 +371,19 @@ pub(crate) fn cut(inode: &Inode<Fs>) {
     resize_cache(inode, old_size, 0);
 }
 
+/// Waits for what [`resize_cache`] would wait for, as long as the caller is not killed. May sleep.
+///
+/// # Errors
+///
+/// `EINTR` when killed.
+pub(crate) fn prepare_resize(inode: &Inode<Fs>, new: u64) -> Result {
+    if !inode.mapping().has_dirty_pages() {
+        return Ok(());
+    }
+    let end = i64::try_from(inode.size().min(new)).unwrap_or(i64::MAX);
+    inode.mapping().wait_for_readers(end, i64::MAX)
+}
+
 /// The page cache follows a change of the size that was asked for: what lies behind the end goes, and
 /// what was behind the old end is zero. May sleep.
 fn resize_cache(inode: &Inode<Fs>, old: u64, new: u64) {

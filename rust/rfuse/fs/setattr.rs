@@ -180,7 +180,11 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
         return Err(EINVAL);
     }
     let _barrier = match operation.size {
-        Some(_) => Some(writeback::hold(inode)?),
+        Some(size) => {
+            let barrier = writeback::hold(inode)?;
+            inode::prepare_resize(inode, size)?;
+            Some(barrier)
+        }
         None => None,
     };
     let asked_at = conn.attr_version();
