@@ -17,6 +17,7 @@ use crate::{
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
     error::{from_err_ptr, from_result, to_result, VTABLE_DEFAULT_ERROR},
+    page::PAGE_SHIFT,
     prelude::*,
     sync::ArcBorrow,
     types::Opaque,
@@ -75,6 +76,37 @@ impl<T: FileSystem> Mapping<T> {
             for folio in folios {
                 // SAFETY: The batch has a reference to each.
                 unsafe { self.remove_unlocked(*folio) };
+            }
+        }
+    }
+
+    /// Waits for those who read a part of the file into the cache now, from byte `start` to byte `end`, which
+    /// is included. What the kernel's own functions wait for cannot be killed; others may begin to read after
+    /// that. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when killed.
+    pub fn wait_for_readers(&self, start: i64, end: i64) -> Result {
+        if self.nrpages() == 0 {
+            return Ok(());
+        }
+        let page = |byte: i64| byte.max(0) as usize >> PAGE_SHIFT;
+        let (mut next, end) = (page(start), page(end));
+        loop {
+            let mut batch = FolioBatch::next(self, &mut next, end);
+            let Some(folios) = batch.folios() else {
+                return Ok(());
+            };
+            for folio in folios {
+                // SAFETY: The batch has a reference to each; what was locked here is unlocked here.
+                unsafe {
+                    if bindings::folio_test_uptodate(*folio) {
+                        continue;
+                    }
+                    to_result(bindings::folio_lock_killable(*folio))?;
+                    bindings::folio_unlock(*folio);
+                }
             }
         }
     }

@@ -9,7 +9,8 @@ import subprocess
 import time
 import traceback
 
-from siege.work import Worker, WrongContent
+from siege.changes import Changer
+from siege.work import WrongContent
 
 SLOWNESS = int(os.environ.get("RFUSE_PATIENCE", 1))
 # Whoever has not got on for so long is killed.
@@ -105,12 +106,12 @@ def command(*words, patience=PATIENCE):
 class Member:
     """One worker process, and the pipe that tells of its progress."""
 
-    def __init__(self, top, seed):
+    def __init__(self, top, seed, honest):
         reader, writer = os.pipe()
         self.pid = os.fork()
         if not self.pid:
             os.close(reader)
-            work(top, seed, writer)
+            work(top, seed, writer, honest)
         os.close(writer)
         os.set_blocking(reader, False)
         self.pipe, self.seed = reader, seed
@@ -135,13 +136,13 @@ class Member:
             raise Fault(self.text[self.text.index(b"WRONG"):].decode(errors="replace"))
 
 
-def work(top, seed, writer):
+def work(top, seed, writer, honest):
     """The worker process: never returns."""
     os.setpgid(0, 0)
     for stream in (0, 1, 2):
         os.dup2(os.open("/dev/null", os.O_RDWR), stream)
     try:
-        Worker(top, seed, lambda name: os.write(writer, f"{name}\n".encode())).run()
+        Changer(top, seed, lambda name: os.write(writer, f"{name}\n".encode()), honest).run()
     except WrongContent as error:
         os.write(writer, f"WRONG content: {error}\n".encode())
     except BaseException:  # pylint: disable=broad-except
@@ -152,8 +153,8 @@ def work(top, seed, writer):
 class Crew:
     """Several workers; those that block or die are replaced."""
 
-    def __init__(self, top, size, random, owes=None):
-        self.top, self.size, self.random = top, size, random
+    def __init__(self, top, size, random, owes=None, honest=False):
+        self.top, self.size, self.random, self.honest = top, size, random, honest
         # Tells whether the server keeps anybody waiting.
         self.owes = owes or (lambda: True)
         self.members = []
@@ -163,7 +164,7 @@ class Crew:
     def fill(self):
         """Hires up to the full number."""
         while len(self.members) < self.size:
-            self.members.append(Member(self.top, self.random.randrange(1 << 30)))
+            self.members.append(Member(self.top, self.random.randrange(1 << 30), self.honest))
 
     def watch(self, seconds):
         """Looks after the workers for that time. Less if several had to be killed: a queue that a damage broke

@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 
-from hostile import Content, told
+from hostile import content_of, told
 
 SYS_GETDENTS64, SYS_STATX = 217, 332
 STATX_ALL = 0xFFF
@@ -18,7 +18,8 @@ SEEK_DATA, SEEK_HOLE = 3, 4
 MANY = 400
 # Bytes that one job reads of a file at most: sizes are lies too.
 MOST = 6 << 20
-FOLDERS = ("", "files", "many", "empty", "deep", "hard", "links", "special", "xattrs", "deep/down/down")
+FOLDERS = ("", "files", "many", "empty", "deep", "hard", "links", "special", "xattrs", "deep/down/down", "rw",
+           "rw/a", "rw/b")
 COMMANDS = ("ls -lR {0}/links {0}/hard {0}/special", "find {0} -maxdepth 2", "stat -f {0}", "getfacl -R {0}/xattrs",
             "getfattr -Rd {0}/xattrs", "cat {0}/deep/down/f*", "du -s {0}/deep", "stat {0}/files/* {0}/links/*",
             "cmp {0}/hard/first* {0}/hard/second*", "readlink -f {0}/links/dir")
@@ -105,8 +106,7 @@ class Worker:
     def judged(self, path, flags=0):
         """An open file, and who judges what is read from it."""
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | flags)
-        telling = told(path)
-        return descriptor, Content(telling[0] if telling else 0, lies=True)
+        return descriptor, content_of(path)
 
     def judge(self, path, content, offset, data):
         """Ends the worker when content is wrong."""
@@ -234,7 +234,7 @@ class Worker:
             os.close(descriptor)
 
     def negative(self):
-        """Asks for names that are not there, and tries what a read-only mount refuses."""
+        """Asks for names that are not there, and tries what most folders refuse."""
         path = f"{self.folder()}/none-{self.random.randrange(50)}"
         for call in (os.stat, os.unlink, os.mkdir):
             try:

@@ -21,7 +21,7 @@ use hostile::damage::kinds::KINDS;
 use hostile::damage::Plan;
 use hostile::journal::Journal;
 use hostile::request::operation;
-use hostile::server::Settings;
+use hostile::server::{Settings, Writeback};
 use hostile::service::Service;
 use rfuse_proto::wire::Opcode;
 
@@ -44,6 +44,12 @@ struct Arguments {
     /// How long names and attributes may be cached, in milliseconds
     #[arg(long, default_value_t = 1000, value_name = "MILLISECONDS")]
     valid: u64,
+    /// The largest WRITE in bytes, which also bounds the pages of a request
+    #[arg(long, default_value_t = 1 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(4096..=1 << 20))]
+    max_write: u32,
+    /// Whether the client may keep what was written (WRITEBACK_CACHE)
+    #[arg(long, value_enum, default_value_t = Writeback::Never)]
+    writeback: Writeback,
     /// FOPEN_* flags of every opened file, as a number (1: around the page cache)
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     open_flags: u32,
@@ -81,6 +87,8 @@ fn main() -> Result<()> {
 fn service(arguments: &Arguments) -> Result<Service> {
     let settings = Settings {
         valid: Duration::from_millis(arguments.valid),
+        writeback: arguments.writeback,
+        max_write: arguments.max_write,
         open_flags: arguments.open_flags,
         lacks: arguments.lacks.clone(),
         ..Settings::default()

@@ -94,6 +94,17 @@ pub fn name(bytes: &[u8]) -> Result<&[u8], Errno> {
     }
 }
 
+/// The two names, or name and target, that `bytes` consist of, without their NULs.
+///
+/// # Errors
+///
+/// `EINVAL` for bytes that are no two names.
+pub fn two_names(bytes: &[u8]) -> Result<(&[u8], &[u8]), Errno> {
+    let end = bytes.iter().position(|byte| *byte == 0);
+    let (first, second) = bytes.split_at(end.map_or(0, |end| end + 1));
+    Ok((name(first)?, name(second)?))
+}
+
 /// The operation of that name, as options give it.
 ///
 /// # Errors
@@ -153,6 +164,17 @@ mod tests {
         assert_eq!(name(b"ab\0"), Ok(&b"ab"[..]));
         for bad in [&b""[..], b"\0", b"ab", b"a\0b\0"] {
             assert_eq!(name(bad), Err(errno(libc::EINVAL)));
+        }
+        assert_eq!(two_names(b"ab\0c\0"), Ok((&b"ab"[..], &b"c"[..])));
+        for bad in [
+            &b""[..],
+            b"ab\0",
+            b"ab\0\0",
+            b"ab\0c",
+            b"\0c\0",
+            b"a\0b\0c\0",
+        ] {
+            assert_eq!(two_names(bad), Err(errno(libc::EINVAL)));
         }
     }
 }

@@ -5,7 +5,7 @@
 use rfuse_proto::wire::Opcode;
 
 use crate::damage::{Damage, Damager, Plan};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Receipt};
 use crate::journal::Journal;
 use crate::request::Request;
 use crate::server::{Complaints, Server, Settings};
@@ -18,6 +18,9 @@ pub struct Service {
     journal: Journal,
     /// Whether the client was lied to since its INIT.
     lied: bool,
+    /// Whether a request was reported that was not answered, since the device was started: the client
+    /// then has back what the server still is to read, and may use it for anything.
+    forged: bool,
     answers: u64,
     waiting: usize,
 }
@@ -30,6 +33,7 @@ impl Service {
             damager: Damager::new(plan),
             journal,
             lied: false,
+            forged: false,
             answers: 0,
             waiting: 0,
         }
@@ -45,6 +49,7 @@ impl Service {
     pub fn restarted(&mut self) {
         self.journal.note("restart of the device");
         self.damager.restarted();
+        self.forged = false;
     }
 
     /// Takes note of how many requests wait for what the transport keeps back.
@@ -60,8 +65,7 @@ impl Service {
         let request = match Request::parse(message, room) {
             Ok(request) => request,
             Err(fault) => {
-                self.journal.note(&format!("bad request: {fault:?}"));
-                self.journal.count("bad-requests", 1);
+                self.bad_request(&format!("bad request: {fault:?}"));
                 return None;
             }
         };
@@ -69,14 +73,14 @@ impl Service {
         let right = self.server.answer(&request).unwrap_or_default();
         self.judge(request.opcode, before);
         if right.len() > room {
-            self.journal.note(&format!("no room: {request:?}"));
-            self.journal.count("bad-requests", 1);
+            self.bad_request(&format!("no room: {request:?}"));
         }
         self.answers += 1;
         let nodes = self.server.nodes();
         let (delivery, damage) = self.damager.spoil(&request, nodes, right);
         if let Some(Damage { kind, lie }) = damage {
             self.lied |= lie;
+            self.forged |= delivery.receipt != Receipt::Right;
             self.journal.damage(kind.name);
             let (opcode, header) = (request.opcode, request.header);
             self.journal.note(&format!(
@@ -87,6 +91,13 @@ impl Service {
         Some(delivery)
     }
 
+    fn bad_request(&mut self, what: &str) {
+        self.journal.note(what);
+        if !self.forged {
+            self.journal.count("bad-requests", 1);
+        }
+    }
+
     /// Counts what a client did wrong that had no reason to.
     fn judge(&mut self, opcode: Opcode, before: Complaints) {
         let now = self.server.complaints();
@@ -95,6 +106,7 @@ impl Service {
             ("bad-handles", now.handles - before.handles),
             ("unreleased", now.unreleased - before.unreleased),
             ("unforgotten", now.unforgotten - before.unforgotten),
+            ("bad-writes", now.writes - before.writes),
         ];
         for (what, number) in counts {
             if number > 0 && !self.lied {
@@ -170,6 +182,26 @@ mod tests {
         // A reply that does not fit is the client's fault too.
         service.handle(&message(Opcode::Statfs, 1), 95);
         assert!(service.counters().contains("bad-requests 2"));
+    }
+
+    #[test]
+    fn what_comes_from_a_ring_that_was_forged_is_nobodys_fault() {
+        let mut service = service(100.0);
+        service.damager = Damager::new(Plan {
+            seed: 1,
+            rate: 100.0,
+            answers: 1,
+            only: vec!["twice".to_owned()],
+            to: Vec::new(),
+            without: Vec::new(),
+            blocked: 3,
+        });
+        service.handle(&message(Opcode::Statfs, 1), 96);
+        service.handle(&[7; 50], 96);
+        assert!(!service.counters().contains("bad-requests"));
+        service.restarted();
+        service.handle(&[7; 50], 96);
+        assert!(service.counters().contains("bad-requests 1"));
     }
 
     #[test]

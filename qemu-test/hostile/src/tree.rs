@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tree that is served: made up, always the same.
+//! The tree that is served: made up, always the same, but for what clients make below `rw`.
 //!
-//! A file's name ends in its inode number and its size (`f.17.4096`), so that whoever reads it knows
-//! what must be in it.
+//! A made-up file's name ends in its inode number and its size (`f.17.4096`), so that whoever reads it
+//! knows what must be in it.
 
-use std::collections::HashMap;
+mod change;
+
+use std::collections::{BTreeMap, HashMap};
 
 use rfuse_proto::wire::ROOT_ID;
 
@@ -21,13 +23,18 @@ const MANY: u64 = 3000;
 /// Depth of the deep one.
 const DEPTH: usize = 20;
 
+/// When everything that is made up was made, in seconds since the epoch.
+pub const BIRTH: u64 = 1_700_000_000;
+
 /// What a node is.
 #[derive(Debug)]
 pub enum Kind {
     /// A directory.
     Dir(Dir),
-    /// A file of that size.
+    /// A made-up file of that size.
     File(u64),
+    /// A file that was written.
+    Data(Vec<u8>),
     /// A link with that target.
     Link(Vec<u8>),
     /// A node of another type (its `S_IFMT` bits) with that device number.
@@ -39,17 +46,52 @@ pub enum Kind {
 pub struct Dir {
     /// Inode number of the directory above.
     pub parent: u64,
-    /// Names and their nodes, in the order of listings.
-    pub entries: Vec<(Vec<u8>, u64)>,
+    /// Names and their nodes by their position in listings, which stays theirs.
+    pub entries: BTreeMap<u64, (Vec<u8>, u64)>,
     index: HashMap<Vec<u8>, u64>,
 }
+
+/// The positions of `.` and `..`.
+const DOTS: u64 = 2;
 
 impl Dir {
     /// The node id of a name.
     pub fn find(&self, name: &[u8]) -> Option<u64> {
-        self.index.get(name).copied()
+        let position = self.index.get(name)?;
+        self.entries.get(position).map(|(_, ino)| *ino)
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn enter(&mut self, name: &[u8], ino: u64) {
+        let last = self.entries.last_key_value();
+        let position = last.map_or(DOTS, |(position, _)| position + 1);
+        self.entries.insert(position, (name.to_vec(), ino));
+        self.index.insert(name.to_vec(), position);
+    }
+
+    fn leave(&mut self, name: &[u8]) -> Option<u64> {
+        let position = self.index.remove(name)?;
+        self.entries.remove(&position).map(|(_, ino)| ino)
     }
 }
+
+/// Last access, modification and change, since the epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Last access.
+    pub atime: Time,
+    /// Last modification.
+    pub mtime: Time,
+    /// Last change.
+    pub ctime: Time,
+}
+
+/// Seconds, as they travel, and nanoseconds.
+pub type Time = (u64, u32);
 
 /// A node.
 #[derive(Debug)]
@@ -64,6 +106,14 @@ pub struct Node {
     pub nlink: u32,
     /// Extended attributes.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Owner and group.
+    pub owner: (u32, u32),
+    /// When it was used.
+    pub times: Times,
+    /// Which of those that had this number it is.
+    pub generation: u64,
+    /// Whether it may be changed.
+    pub writable: bool,
 }
 
 impl Node {
@@ -71,7 +121,7 @@ impl Node {
     pub fn mode(&self) -> u32 {
         let kind = match &self.kind {
             Kind::Dir(_) => libc::S_IFDIR,
-            Kind::File(_) => libc::S_IFREG,
+            Kind::File(_) | Kind::Data(_) => libc::S_IFREG,
             Kind::Link(_) => libc::S_IFLNK,
             Kind::Special(kind, _) => *kind,
         };
@@ -83,6 +133,7 @@ impl Node {
         match &self.kind {
             Kind::Dir(dir) => dir.entries.len() as u64 * 32,
             Kind::File(size) => *size,
+            Kind::Data(data) => data.len() as u64,
             Kind::Link(target) => target.len() as u64,
             Kind::Special(..) => 0,
         }
@@ -97,32 +148,45 @@ impl Node {
     }
 }
 
-/// All nodes. Node ids are 1 (the root) to [`Tree::len`].
-#[derive(Debug)]
+/// All nodes. Node ids are 1 (the root) to [`Tree::len`]; ids of nodes that are gone are used again.
+#[derive(Debug, Default)]
 pub struct Tree {
-    nodes: Vec<Node>,
+    nodes: Vec<Option<Node>>,
+    free: Vec<u64>,
+    /// Number of nodes that are made up.
+    made_up: u64,
+    generation: u64,
+    /// Bytes of all data that was written.
+    stored: u64,
+    ticks: u64,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        let mut tree = Self { nodes: Vec::new() };
+impl Tree {
+    /// The tree as it begins.
+    pub fn new() -> Self {
+        let mut tree = Self::default();
         tree.node(Kind::Dir(Dir {
             parent: ROOT_ID,
             ..Dir::default()
         }));
         tree.fill();
+        tree.made_up = tree.len();
         tree
     }
-}
 
-impl Tree {
     /// The node with that id.
     pub fn get(&self, nodeid: u64) -> Option<&Node> {
-        self.nodes
-            .get(usize::try_from(nodeid.checked_sub(1)?).ok()?)
+        let index = usize::try_from(nodeid.checked_sub(1)?).ok()?;
+        self.nodes.get(index)?.as_ref()
     }
 
-    /// Number of nodes.
+    /// The node with that id, for a change.
+    pub fn get_mut(&mut self, nodeid: u64) -> Option<&mut Node> {
+        let index = usize::try_from(nodeid.checked_sub(1)?).ok()?;
+        self.nodes.get_mut(index)?.as_mut()
+    }
+
+    /// Number of nodes, those that are gone included.
     pub fn len(&self) -> u64 {
         self.nodes.len() as u64
     }
@@ -147,6 +211,14 @@ impl Tree {
         self.fill_links();
         self.fill_special();
         self.fill_xattrs();
+        let writable = self.dir(ROOT_ID, "rw");
+        self.with(writable, |node| node.writable = true);
+    }
+
+    fn with(&mut self, ino: u64, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.get_mut(ino) {
+            change(node);
+        }
     }
 
     fn fill_deep(&mut self) {
@@ -208,7 +280,7 @@ impl Tree {
             if number > 1 {
                 xattrs.push((b"system.posix_acl_access".to_vec(), acl()));
             }
-            self.nodes[ino as usize - 1].xattrs = xattrs;
+            self.with(ino, |node| node.xattrs = xattrs);
         }
     }
 
@@ -219,23 +291,28 @@ impl Tree {
             Kind::Link(_) => 0o777,
             _ => 0o644,
         };
-        self.nodes.push(Node {
+        let times = Times {
+            atime: (BIRTH, 1),
+            mtime: (BIRTH + ino, 999_999_999),
+            ctime: (BIRTH, 0),
+        };
+        self.nodes.push(Some(Node {
             ino,
             nlink: u32::from(matches!(kind, Kind::Dir(_))),
             kind,
             permissions,
             xattrs: Vec::new(),
-        });
+            owner: (0, 0),
+            times,
+            generation: 0,
+            writable: false,
+        }));
         ino
     }
 
     fn dir(&mut self, parent: u64, name: &str) -> u64 {
-        let ino = self.node(Kind::Dir(Dir {
-            parent,
-            ..Dir::default()
-        }));
+        let ino = self.node(Kind::Dir(Dir::default()));
         self.enter(parent, name.as_bytes(), ino);
-        self.nodes[parent as usize - 1].nlink += 1;
         ino
     }
 
@@ -243,14 +320,6 @@ impl Tree {
         let ino = self.node(Kind::File(size));
         self.enter(parent, format!("{prefix}.{ino}.{size}").as_bytes(), ino);
         ino
-    }
-
-    fn enter(&mut self, parent: u64, name: &[u8], ino: u64) {
-        self.nodes[ino as usize - 1].nlink += 1;
-        if let Kind::Dir(dir) = &mut self.nodes[parent as usize - 1].kind {
-            dir.entries.push((name.to_vec(), ino));
-            dir.index.insert(name.to_vec(), ino);
-        }
     }
 }
 
@@ -282,13 +351,13 @@ mod tests {
 
     #[test]
     fn every_name_leads_to_a_node_and_every_node_has_its_names() {
-        let tree = Tree::default();
+        let tree = Tree::new();
         let mut names = vec![0; tree.len() as usize + 1];
         for nodeid in 1..=tree.len() {
             let Kind::Dir(dir) = &tree.get(nodeid).unwrap().kind else {
                 continue;
             };
-            for (name, ino) in &dir.entries {
+            for (name, ino) in dir.entries.values() {
                 assert_eq!(dir.find(name), Some(*ino));
                 names[*ino as usize] += 1;
             }
@@ -304,12 +373,12 @@ mod tests {
 
     #[test]
     fn names_tell_number_and_size() {
-        let tree = Tree::default();
+        let tree = Tree::new();
         for nodeid in 1..=tree.len() {
             let Kind::Dir(dir) = &tree.get(nodeid).unwrap().kind else {
                 continue;
             };
-            for (name, ino) in &dir.entries {
+            for (name, ino) in dir.entries.values() {
                 if let Kind::File(size) = tree.get(*ino).unwrap().kind {
                     let name = String::from_utf8(name.clone()).unwrap();
                     assert!(name.ends_with(&format!(".{ino}.{size}")), "{name}");

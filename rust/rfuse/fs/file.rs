@@ -103,6 +103,7 @@ impl FileOperations for RegularFile {
             false => open()?,
             true => {
                 let _lock = inode.lock();
+                inode::prepare_resize(inode, 0)?;
                 let barrier = hold(inode)?;
                 let handle = open()?;
                 let resized = inode::cut(inode);

@@ -382,6 +382,19 @@ impl Resized {
     }
 }
 
+/// Waits for what [`Resized::apply`] would wait for, as long as the caller is not killed. May sleep.
+///
+/// # Errors
+///
+/// `EINTR` when killed.
+pub(crate) fn prepare_resize(inode: &Inode<Fs>, new: u64) -> Result {
+    if !inode.mapping().has_dirty_pages() {
+        return Ok(());
+    }
+    let end = i64::try_from(inode.size().min(new)).unwrap_or(i64::MAX);
+    inode.mapping().wait_for_readers(end, i64::MAX)
+}
+
 /// Applies what the server says of a change that it was asked for; `resized` says that the size is a part of
 /// it. May sleep.
 pub(crate) fn changed(inode: &Inode<Fs>, fresh: &Fresh<'_>, resized: bool) -> Resized {

@@ -89,6 +89,14 @@ pub(crate) fn fallocate(file: &File<'_, RegularFile>, mode: u32, offset: i64, le
     let grows = mode & KEEP_SIZE == 0 && end as u64 > old_size;
     if grows {
         inode.newsize_ok(end)?;
+        inode
+            .mapping()
+            .wait_for_readers(old_size as i64, end.saturating_sub(1))?;
+    }
+    if changes {
+        inode
+            .mapping()
+            .wait_for_readers(offset, end.saturating_sub(1))?;
     }
     file.modified()?;
     let (nodeid, fh) = handle.ids();

@@ -180,7 +180,10 @@ fn ask(inode: &Inode<Fs>, operation: op::Setattr) -> Result {
         return Err(EINVAL);
     }
     let barrier = match operation.size {
-        Some(_) => Some(writeback::hold(inode)?),
+        Some(size) => {
+            inode::prepare_resize(inode, size)?;
+            Some(writeback::hold(inode)?)
+        }
         None => None,
     };
     let asked_at = conn.attr_version();

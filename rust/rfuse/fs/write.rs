@@ -61,7 +61,7 @@ pub(crate) fn write_iter(
         let handle = file.data();
         match handle.is_direct() || iocb.direct() {
             true => direct::write(inode, handle, iocb, iter),
-            false if stays => iocb.iomap_file_buffered_write::<Pages>(inode, iter),
+            false if stays => write_kept(inode, iocb, iter),
             false => write_cached(inode, handle, iocb, iter),
         }?
     };
@@ -82,6 +82,19 @@ fn stays_cached(inode: &Inode<Fs>) -> Result<bool> {
     Ok(!(privileged && conn.has(InitFlags::HANDLE_KILLPRIV_V2)))
 }
 
+/// Writes to the page cache alone.
+fn write_kept(
+    inode: &Inode<Fs>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<usize> {
+    let end = iocb.pos().saturating_add(iter.len() as i64);
+    inode
+        .mapping()
+        .wait_for_readers(iocb.pos(), end.saturating_sub(1))?;
+    iocb.iomap_file_buffered_write::<Pages>(inode, iter)
+}
+
 /// Writes until `iter` is empty or an error comes. The inode is locked.
 fn write_cached(
     inode: &Inode<Fs>,
@@ -89,7 +102,7 @@ fn write_cached(
     iocb: &mut Kiocb<'_>,
     iter: &mut IovIterSource<'_>,
 ) -> Result<usize> {
-    zero_gap(inode, iocb.pos());
+    zero_gap(inode, iocb.pos())?;
     let mut total = 0_usize;
     while !iter.is_empty() {
         let (asked, written) = match write_once(inode, handle, iocb, iter) {
@@ -109,11 +122,14 @@ fn write_cached(
 
 /// The pages between the end of the file and a position beyond it are zero, whatever a mapping has
 /// written behind the end.
-fn zero_gap(inode: &Inode<Fs>, pos: i64) {
+fn zero_gap(inode: &Inode<Fs>, pos: i64) -> Result {
     let end = i64::try_from(inode.size()).unwrap_or(i64::MAX);
     if pos > end && inode.mapping().nrpages() > 0 {
-        inode.mapping().truncate_range(end, pos.saturating_sub(1));
+        let last = pos.saturating_sub(1);
+        inode.mapping().wait_for_readers(end, last)?;
+        inode.mapping().truncate_range(end, last);
     }
+    Ok(())
 }
 
 /// One request: how many bytes it carried, and how many the server took.

@@ -117,7 +117,7 @@ fn found(draft: &Draft, dice: &mut Dice) -> Option<Found> {
         return None;
     }
     match draft.opcode {
-        Opcode::Getattr => Some(Found::Attr(HEAD + offset_of!(AttrOut, attr))),
+        Opcode::Getattr | Opcode::Setattr => Some(Found::Attr(HEAD + offset_of!(AttrOut, attr))),
         Opcode::Statx => Some(Found::Statx(HEAD + offset_of!(StatxOut, stat))),
         _ => Some(Found::Attr(
             entry(draft, dice)? + offset_of!(EntryOut, attr),
@@ -131,7 +131,13 @@ fn entry(draft: &Draft, dice: &mut Dice) -> Option<usize> {
         return None;
     }
     match draft.opcode {
-        Opcode::Lookup => Some(HEAD),
+        Opcode::Lookup
+        | Opcode::Create
+        | Opcode::Tmpfile
+        | Opcode::Mknod
+        | Opcode::Mkdir
+        | Opcode::Symlink
+        | Opcode::Link => Some(HEAD),
         Opcode::Readdirplus => draft.any_record(dice),
         _ => None,
     }
@@ -282,7 +288,7 @@ pub fn statx_mask(draft: &mut Draft, dice: &mut Dice) -> bool {
 pub fn valid(draft: &mut Draft, dice: &mut Dice) -> bool {
     let (sec, nsec) = match draft.opcode {
         _ if draft.is_error() => return false,
-        Opcode::Getattr => (
+        Opcode::Getattr | Opcode::Setattr => (
             HEAD + offset_of!(AttrOut, attr_valid),
             HEAD + offset_of!(AttrOut, attr_valid_nsec),
         ),

@@ -5,7 +5,7 @@
 use std::mem::offset_of;
 
 use rand::{Rng as _, RngCore as _};
-use rfuse_proto::wire::{Kstatfs, Opcode, OpenOut};
+use rfuse_proto::wire::{CreateOut, Kstatfs, Opcode, OpenOut};
 
 use super::draft::{odd_number, pick, Dice, Draft};
 use crate::request::HEAD;
@@ -91,13 +91,17 @@ pub fn open(draft: &mut Draft, dice: &mut Dice) -> bool {
         1 => dice.random_range(0..1 << 9),
         _ => dice.random(),
     };
+    let base = match draft.opcode {
+        Opcode::Create | Opcode::Tmpfile => HEAD + offset_of!(CreateOut, open),
+        _ => HEAD,
+    };
     match dice.random_range(0..3) {
-        0 => draft.put(HEAD + offset_of!(OpenOut, fh), &odd_number(dice, 1)),
+        0 => draft.put(base + offset_of!(OpenOut, fh), &odd_number(dice, 1)),
         1 => draft.put(
-            HEAD + offset_of!(OpenOut, backing_id),
+            base + offset_of!(OpenOut, backing_id),
             &(odd_number(dice, 0) as u32),
         ),
-        _ => draft.put(HEAD + offset_of!(OpenOut, open_flags), &flags),
+        _ => draft.put(base + offset_of!(OpenOut, open_flags), &flags),
     }
 }
 

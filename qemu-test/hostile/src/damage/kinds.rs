@@ -5,7 +5,7 @@
 use rfuse_proto::wire::Opcode;
 
 use super::draft::{Dice, Draft};
-use super::{attr, body, dir, head, init, way};
+use super::{attr, body, change, dir, head, init, way};
 
 /// Which answers a damage is for; the damage itself may still find nothing to spoil.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +47,63 @@ impl Kind {
     }
 }
 
-const NODES: To = To::Only(&[Opcode::Lookup, Opcode::Readdirplus]);
+const NODES: To = To::Only(&[
+    Opcode::Lookup,
+    Opcode::Readdirplus,
+    Opcode::Create,
+    Opcode::Tmpfile,
+    Opcode::Mknod,
+    Opcode::Mkdir,
+    Opcode::Symlink,
+    Opcode::Link,
+]);
 const ATTRIBUTES: To = To::Only(&[
     Opcode::Lookup,
     Opcode::Readdirplus,
+    Opcode::Create,
+    Opcode::Tmpfile,
+    Opcode::Mknod,
+    Opcode::Mkdir,
+    Opcode::Symlink,
+    Opcode::Link,
     Opcode::Getattr,
+    Opcode::Setattr,
     Opcode::Statx,
 ]);
+const CHANGES: To = To::Only(&[
+    Opcode::Create,
+    Opcode::Tmpfile,
+    Opcode::Mknod,
+    Opcode::Mkdir,
+    Opcode::Symlink,
+    Opcode::Link,
+    Opcode::Unlink,
+    Opcode::Rmdir,
+    Opcode::Rename,
+    Opcode::Rename2,
+    Opcode::Setattr,
+    Opcode::Write,
+    Opcode::Fallocate,
+    Opcode::CopyFileRange,
+    Opcode::CopyFileRange64,
+    Opcode::Setxattr,
+    Opcode::Removexattr,
+    Opcode::Flush,
+    Opcode::Fsync,
+    Opcode::Syncfs,
+]);
+const MOVES: To = To::Only(&[
+    Opcode::Write,
+    Opcode::CopyFileRange,
+    Opcode::CopyFileRange64,
+]);
 const LISTINGS: To = To::Only(&[Opcode::Readdir, Opcode::Readdirplus]);
-const OPENS: To = To::Only(&[Opcode::Open, Opcode::Opendir]);
+const OPENS: To = To::Only(&[
+    Opcode::Open,
+    Opcode::Opendir,
+    Opcode::Create,
+    Opcode::Tmpfile,
+]);
 const XATTRS: To = To::Only(&[Opcode::Getxattr, Opcode::Listxattr]);
 const INIT: To = To::Only(&[Opcode::Init]);
 
@@ -95,6 +143,14 @@ kinds! {
     "open" 300 OPENS => body::open: "flags, handle or backing file of an open file";
     "statfs" 300 To::Only(&[Opcode::Statfs]) => body::statfs: "absurd numbers of the file system";
     "xattr" 300 XATTRS => body::xattr: "a value of a length that was not promised";
+
+    "xattr-len" 150 XATTRS => change::xattr_len: "a length that the value or list does not have";
+    "xattr-list" 300 To::Only(&[Opcode::Listxattr]) => change::xattr_list: "a list with empty names, or without NULs";
+
+    "done-anyway" 150 CHANGES => change::done_anyway: "an error, although it was done";
+    "nothing" 50 CHANGES => change::nothing: "a bare success, without what it should have";
+    "moved" 400 MOVES => change::moved: "more bytes than there were, fewer, or none";
+    "position" 400 To::Only(&[Opcode::Lseek]) => change::position: "a position before the start, or beyond any end";
 
     "size" 150 ATTRIBUTES => attr::size: "a file shrinks, grows, or is larger than any can be";
     "times" 50 ATTRIBUTES => attr::times: "negative and huge times, seconds of nanoseconds";

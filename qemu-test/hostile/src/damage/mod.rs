@@ -7,6 +7,7 @@
 
 mod attr;
 mod body;
+mod change;
 mod dir;
 pub mod draft;
 mod head;

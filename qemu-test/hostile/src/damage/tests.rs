@@ -5,7 +5,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use rfuse_proto::wire::{
-    AccessIn, ForgetIn, GetxattrIn, InHeader, InitIn, Opcode, OpenIn, ReadIn, KERNEL_VERSION,
+    AccessIn, CopyFileRangeIn, CreateIn, ForgetIn, GetxattrIn, InHeader, InitIn, LseekIn, MkdirIn,
+    Opcode, OpenIn, ReadIn, SetattrIn, WriteIn, KERNEL_VERSION,
 };
 use zerocopy::{Immutable, IntoBytes};
 
@@ -13,7 +14,7 @@ use super::kinds::{find, To};
 use super::*;
 use crate::delivery::{Receipt, Timing};
 use crate::request::HEAD;
-use crate::server::Server;
+use crate::server::{Server, Settings};
 
 /// A request with room for its answer, and the right answer.
 struct Sample {
@@ -66,7 +67,7 @@ fn reading(size: u32) -> ReadIn {
 
 /// An answer of every shape.
 fn samples() -> Vec<Sample> {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let server = &mut server;
     let offer = InitIn {
         major: KERNEL_VERSION,
@@ -75,7 +76,7 @@ fn samples() -> Vec<Sample> {
     };
     let (files, file, many, links, link) = (2, 20, 22, 3069, 3070);
     let getxattr = GetxattrIn::default();
-    vec![
+    let mut all = vec![
         sample(server, Opcode::Init, 0, &offer, 64),
         sample(server, Opcode::Lookup, 1, b"files\0", 128),
         sample(server, Opcode::Lookup, 1, b"links\0", 128),
@@ -97,6 +98,63 @@ fn samples() -> Vec<Sample> {
         sample(server, Opcode::Readdirplus, links, &reading(4096), 4096),
         sample(server, Opcode::Listxattr, file, &getxattr, 8),
         sample(server, Opcode::Destroy, 0, b"", 0),
+    ];
+    all.extend(changes(server));
+    all
+}
+
+/// A body and what follows it.
+fn with(body: &(impl IntoBytes + Immutable), rest: &[u8]) -> Vec<u8> {
+    [body.as_bytes(), rest].concat()
+}
+
+/// Answers to what makes something and changes it.
+fn changes(server: &mut Server) -> Vec<Sample> {
+    let rw = server.nodes();
+    let file = rw + 1;
+    let (create, mkdir) = (CreateIn::default(), MkdirIn::default());
+    let write = WriteIn {
+        size: 100,
+        ..WriteIn::default()
+    };
+    let copy = CopyFileRangeIn {
+        nodeid_out: file,
+        off_out: 100,
+        len: 100,
+        ..CopyFileRangeIn::default()
+    };
+    let seek = LseekIn {
+        whence: libc::SEEK_HOLE as u32,
+        ..LseekIn::default()
+    };
+    let list = GetxattrIn {
+        size: 256,
+        ..GetxattrIn::default()
+    };
+    vec![
+        sample(
+            server,
+            Opcode::Create,
+            rw,
+            &with(&create, b"file\0")[..],
+            144,
+        ),
+        sample(server, Opcode::Mkdir, rw, &with(&mkdir, b"dir\0")[..], 128),
+        sample(server, Opcode::Symlink, rw, &b"link\0target\0"[..], 128),
+        sample(server, Opcode::Setattr, file, &SetattrIn::default(), 104),
+        sample(server, Opcode::Write, file, &with(&write, &[7; 100])[..], 8),
+        sample(server, Opcode::CopyFileRange, file, &copy, 8),
+        sample(server, Opcode::CopyFileRange64, file, &copy, 8),
+        sample(server, Opcode::Lseek, file, &seek, 8),
+        sample(
+            server,
+            Opcode::Setxattr,
+            file,
+            &b"\x01\0\0\0\0\0\0\0user.x\0y"[..],
+            0,
+        ),
+        sample(server, Opcode::Listxattr, file, &list, 256),
+        sample(server, Opcode::Unlink, rw, &b"link\0"[..], 0),
     ]
 }
 
@@ -196,7 +254,7 @@ fn all_kinds_are_chosen_by_chance_alone() {
 #[test]
 fn receipts_of_forgets_have_no_bytes() {
     let forget = ForgetIn { nlookup: 1 };
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let header = InHeader {
         len: 48,
         opcode: Opcode::Forget.raw(),

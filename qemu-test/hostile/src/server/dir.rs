@@ -70,14 +70,17 @@ impl Server {
         Ok(body)
     }
 
-    /// The entry at an offset.
-    fn listed(&self, nodeid: u64, at: u64) -> Result<Option<Listed>, Errno> {
+    /// The first entry from an offset on.
+    fn listed(&self, nodeid: u64, mut at: u64) -> Result<Option<Listed>, Errno> {
         let dir = self.dir(nodeid)?;
         let (name, ino) = match at {
             0 => (&b"."[..], nodeid),
             1 => (&b".."[..], dir.parent),
-            _ => match dir.entries.get(at as usize - 2) {
-                Some((name, ino)) => (name.as_slice(), *ino),
+            _ => match dir.entries.range(at..).next() {
+                Some((position, (name, ino))) => {
+                    at = *position;
+                    (name.as_slice(), *ino)
+                }
                 None => return Ok(None),
             },
         };

@@ -3,34 +3,39 @@
 //! Open files.
 
 use rfuse_proto::reply::Errno;
-use rfuse_proto::wire::{FlushIn, FsyncIn, LseekIn, LseekOut, OpenIn, OpenOut, ReadIn, ReleaseIn};
+use rfuse_proto::wire::{FlushIn, FsyncIn, LseekIn, LseekOut, OpenIn, ReadIn, ReleaseIn};
 
 use super::{bytes, Body, Server};
-use crate::content;
 use crate::request::{errno, Request};
 use crate::tree::Kind;
 
 impl Server {
     pub(super) fn open(&mut self, request: &Request<'_>) -> Body {
         let (how, _) = request.input::<OpenIn>()?;
-        self.size(request.nodeid())?;
-        if how.flags & libc::O_ACCMODE as u32 != libc::O_RDONLY as u32 {
-            return Err(errno(libc::EROFS));
+        let ino = self.open_for(request.nodeid(), how.flags)?;
+        Ok(bytes(&self.opened(ino)))
+    }
+
+    /// A file that may be opened with those flags of open(2), and is cut if they say so.
+    pub(super) fn open_for(&mut self, nodeid: u64, flags: u32) -> Result<u64, Errno> {
+        self.size(nodeid)?;
+        let cuts = flags & libc::O_TRUNC as u32 != 0;
+        let writes = flags & libc::O_ACCMODE as u32 != libc::O_RDONLY as u32;
+        if writes || cuts {
+            self.tree.data(nodeid)?;
         }
-        Ok(bytes(&OpenOut {
-            fh: self.handle(request.nodeid()),
-            open_flags: self.settings.open_flags,
-            backing_id: 0,
-        }))
+        if cuts {
+            self.tree.resize(nodeid, 0)?;
+            self.modified(nodeid);
+        }
+        Ok(nodeid)
     }
 
     pub(super) fn read(&mut self, request: &Request<'_>) -> Body {
         let (asked, _) = request.input::<ReadIn>()?;
         self.check_handle(request.nodeid(), asked.fh);
-        let left = self.size(request.nodeid())?.saturating_sub(asked.offset);
-        let len = left.min(u64::from(asked.size)) as usize;
-        let len = len.min(request.body_room());
-        Ok(content::read(request.nodeid(), asked.offset, len))
+        let len = request.body_room().min(asked.size as usize) as u64;
+        self.content(request.nodeid(), asked.offset, len)
     }
 
     /// Files have no holes.
@@ -63,12 +68,14 @@ impl Server {
         let (asked, _) = request.input::<ReleaseIn>()?;
         self.check_handle(request.nodeid(), asked.fh);
         self.handles.remove(&asked.fh);
+        self.reap(request.nodeid());
         Ok(Vec::new())
     }
 
     fn size(&self, nodeid: u64) -> Result<u64, Errno> {
-        match self.node(nodeid)?.kind {
-            Kind::File(size) => Ok(size),
+        let node = self.node(nodeid)?;
+        match node.kind {
+            Kind::File(_) | Kind::Data(_) => Ok(node.size()),
             Kind::Dir(_) => Err(errno(libc::EISDIR)),
             _ => Err(errno(libc::EINVAL)),
         }

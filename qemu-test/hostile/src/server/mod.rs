@@ -3,23 +3,28 @@
 //! The server: one handler an operation, each with the answer that is right.
 
 mod attr;
+#[cfg(test)]
+mod change_tests;
+mod data;
 mod dir;
-
 mod file;
+mod make;
+mod moving;
 mod name;
 mod session;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod xattr;
 
 pub use self::dir::{record, ALIGN};
+pub use self::settings::{Settings, Writeback};
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use rfuse_proto::flags::InitFlags;
 use rfuse_proto::reply::Errno;
-use rfuse_proto::wire::{Opcode, OutHeader};
+use rfuse_proto::wire::{Opcode, OpenOut, OutHeader};
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::request::{errno, Request, HEAD};
@@ -27,39 +32,6 @@ use crate::tree::{Dir, Kind, Node, Tree};
 
 /// What a handler answers: the body, or an error.
 pub type Body = Result<Vec<u8>, Errno>;
-
-/// How the server serves.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How long names and attributes may be cached.
-    pub valid: Duration,
-    /// What is confirmed if offered.
-    pub flags: InitFlags,
-    /// `FOPEN_*` of every opened file.
-    pub open_flags: u32,
-    /// Operations that are answered with ENOSYS.
-    pub lacks: Vec<Opcode>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            valid: Duration::from_secs(1),
-            flags: InitFlags::ASYNC_READ
-                | InitFlags::AUTO_INVAL_DATA
-                | InitFlags::DO_READDIRPLUS
-                | InitFlags::READDIRPLUS_AUTO
-                | InitFlags::PARALLEL_DIROPS
-                | InitFlags::POSIX_ACL
-                | InitFlags::DONT_MASK
-                | InitFlags::SETXATTR_EXT
-                | InitFlags::MAX_PAGES
-                | InitFlags::INIT_EXT,
-            open_flags: 0,
-            lacks: Vec::new(),
-        }
-    }
-}
 
 /// What a client does that it must not, on a server that tells no lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,13 +44,19 @@ pub struct Complaints {
     pub unreleased: u64,
     /// Lookups not taken back between INIT and the INIT after DESTROY.
     pub unforgotten: u64,
+    /// WRITEs whose data are not as long as they say, or longer than what was settled.
+    pub writes: u64,
 }
 
 /// The tree, and what the client has of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Server {
     tree: Tree,
     settings: Settings,
+    /// How many INITs there were.
+    inits: u64,
+    /// What the last one settled.
+    flags: InitFlags,
     lookups: HashMap<u64, u64>,
     handles: HashMap<u64, u64>,
     last_handle: u64,
@@ -90,8 +68,15 @@ impl Server {
     /// A server of the tree.
     pub fn new(settings: Settings) -> Self {
         Self {
+            tree: Tree::new(),
             settings,
-            ..Self::default()
+            inits: 0,
+            flags: InitFlags::NONE,
+            lookups: HashMap::new(),
+            handles: HashMap::new(),
+            last_handle: 0,
+            destroyed: false,
+            complaints: Complaints::default(),
         }
     }
 
@@ -137,6 +122,22 @@ impl Server {
             Opcode::Opendir => self.opendir(request),
             Opcode::Readdir => self.readdir(request),
             Opcode::Readdirplus => self.readdirplus(request),
+            Opcode::Create => self.create(request),
+            Opcode::Tmpfile => self.tmpfile(request),
+            Opcode::Mknod => self.mknod(request),
+            Opcode::Mkdir => self.mkdir(request),
+            Opcode::Symlink => self.symlink(request),
+            Opcode::Link => self.link(request),
+            Opcode::Unlink => self.unlink(request),
+            Opcode::Rmdir => self.rmdir(request),
+            Opcode::Rename | Opcode::Rename2 => self.rename(request),
+            Opcode::Setattr => self.setattr(request),
+            Opcode::Write => self.write(request),
+            Opcode::Fallocate => self.fallocate(request),
+            Opcode::CopyFileRange | Opcode::CopyFileRange64 => self.copy(request),
+            Opcode::Syncfs => Ok(Vec::new()),
+            Opcode::Setxattr => self.setxattr(request),
+            Opcode::Removexattr => self.removexattr(request),
             Opcode::Getxattr => self.getxattr(request),
             Opcode::Listxattr => self.listxattr(request),
             _ => Err(Errno::ENOSYS),
@@ -151,6 +152,59 @@ impl Server {
         match &self.node(nodeid)?.kind {
             Kind::Dir(dir) => Ok(dir),
             _ => Err(errno(libc::ENOTDIR)),
+        }
+    }
+
+    /// A node that may be changed.
+    fn writable(&mut self, nodeid: u64) -> Result<&mut Node, Errno> {
+        match self.tree.get_mut(nodeid) {
+            None => Err(errno(libc::ESTALE)),
+            Some(node) if node.writable => Ok(node),
+            Some(_) => Err(errno(libc::EROFS)),
+        }
+    }
+
+    /// A directory that may be changed, and was not removed.
+    fn writable_dir(&self, nodeid: u64) -> Result<&Dir, Errno> {
+        let (node, dir) = (self.node(nodeid)?, self.dir(nodeid)?);
+        match node.writable {
+            true if node.is_nameless() => Err(Errno::ENOENT),
+            true => Ok(dir),
+            false => Err(errno(libc::EROFS)),
+        }
+    }
+
+    /// A node's status has changed.
+    fn changed(&mut self, nodeid: u64) {
+        let now = self.tree.tick();
+        if let Some(node) = self.tree.get_mut(nodeid) {
+            node.times.ctime = now;
+        }
+    }
+
+    /// A node's content has changed.
+    fn modified(&mut self, nodeid: u64) {
+        let now = self.tree.tick();
+        if let Some(node) = self.tree.get_mut(nodeid) {
+            (node.times.ctime, node.times.mtime) = (now, now);
+        }
+    }
+
+    /// Ends a node if it has no name and nobody uses it.
+    fn reap(&mut self, nodeid: u64) {
+        let looked_up = self.lookups.get(&nodeid).is_some_and(|times| *times > 0);
+        let in_use = looked_up || self.handles.values().any(|node| *node == nodeid);
+        if !in_use && self.tree.get(nodeid).is_some_and(Node::is_nameless) {
+            self.tree.discard(nodeid);
+        }
+    }
+
+    /// A new handle of a file, as OPEN answers.
+    fn opened(&mut self, nodeid: u64) -> OpenOut {
+        OpenOut {
+            fh: self.handle(nodeid),
+            open_flags: self.settings.open_flags,
+            backing_id: 0,
         }
     }
 

@@ -23,12 +23,13 @@ impl Server {
 
     /// The answer that a lookup of this node has; counts the lookup.
     pub(super) fn entry(&mut self, nodeid: u64) -> Result<EntryOut, Errno> {
-        let attr = attr::of(self.node(nodeid)?);
+        let node = self.node(nodeid)?;
+        let (attr, generation) = (attr::of(node), node.generation);
         *self.lookups.entry(nodeid).or_default() += 1;
         let valid = self.settings.valid;
         Ok(EntryOut {
             nodeid,
-            generation: 0,
+            generation,
             entry_valid: valid.as_secs(),
             attr_valid: valid.as_secs(),
             entry_valid_nsec: valid.subsec_nanos(),
@@ -74,5 +75,6 @@ impl Server {
             Some(left) => *counted = left,
             None => self.complaints.forgets += 1,
         }
+        self.reap(nodeid);
     }
 }

@@ -9,9 +9,6 @@ use rfuse_proto::wire::{InitIn, InitOut, KERNEL_MINOR_VERSION, KERNEL_VERSION};
 use super::{bytes, Body, Server};
 use crate::request::Request;
 
-/// The largest WRITE in bytes, which also bounds pages.
-const MAX_WRITE: u32 = 1 << 20;
-
 impl Server {
     pub(super) fn init(&mut self, request: &Request<'_>) -> Body {
         let (offer, _) = request.input::<InitIn>()?;
@@ -19,16 +16,22 @@ impl Server {
             return Err(Errno::EIO);
         }
         self.settle();
-        let flags = InitFlags::from_wire(offer.flags, offer.flags2) & self.settings.flags;
-        let (flags, flags2) = flags.to_wire();
+        let writeback = match self.settings.writeback.holds(self.inits) {
+            true => InitFlags::WRITEBACK_CACHE,
+            false => InitFlags::NONE,
+        };
+        self.inits += 1;
+        let known = self.settings.flags | writeback;
+        self.flags = InitFlags::from_wire(offer.flags, offer.flags2) & known;
+        let (flags, flags2) = self.flags.to_wire();
         Ok(bytes(&InitOut {
             major: KERNEL_VERSION,
             minor: KERNEL_MINOR_VERSION,
             max_readahead: offer.max_readahead,
             flags,
             flags2,
-            max_write: MAX_WRITE,
-            max_pages: (MAX_WRITE / 4096) as u16,
+            max_write: self.settings.max_write,
+            max_pages: (self.settings.max_write / 4096).max(1) as u16,
             time_gran: 1,
             ..InitOut::default()
         }))
@@ -50,5 +53,8 @@ impl Server {
         self.destroyed = false;
         self.lookups.clear();
         self.handles.clear();
+        for nodeid in self.tree.nameless() {
+            self.tree.discard(nodeid);
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::content;
 const PAGES: usize = 1 << 20;
 
 /// The reply to an operation with room for `tail` bytes behind its fixed part; the tail's bytes too.
-fn ask<O: Operation>(
+pub(super) fn ask<O: Operation>(
     server: &mut Server,
     operation: &O,
     tail: usize,
@@ -41,14 +41,14 @@ fn ask<O: Operation>(
     Ok((reply, answer[fixed..].to_vec()))
 }
 
-fn look(server: &mut Server, parent: u64, name: &[u8]) -> Result<u64, i32> {
+pub(super) fn look(server: &mut Server, parent: u64, name: &[u8]) -> Result<u64, i32> {
     match ask(server, &op::Lookup { parent, name }, 0)?.0 {
         Looked::Found(node) => Ok(node.nodeid),
         Looked::Negative(_) => Ok(0),
     }
 }
 
-fn open<O: Operation<Reply = rfuse_proto::wire::OpenOut>>(
+pub(super) fn open<O: Operation<Reply = rfuse_proto::wire::OpenOut>>(
     server: &mut Server,
     operation: &O,
 ) -> u64 {
@@ -56,7 +56,7 @@ fn open<O: Operation<Reply = rfuse_proto::wire::OpenOut>>(
 }
 
 /// Reads at an offset; the answer's bytes.
-fn range(nodeid: u64, fh: u64, offset: u64, size: usize) -> Range {
+pub(super) fn range(nodeid: u64, fh: u64, offset: u64, size: usize) -> Range {
     Range {
         nodeid,
         fh,
@@ -66,7 +66,7 @@ fn range(nodeid: u64, fh: u64, offset: u64, size: usize) -> Range {
     }
 }
 
-fn forget(server: &mut Server, nodes: &[ForgetOne]) {
+pub(super) fn forget(server: &mut Server, nodes: &[ForgetOne]) {
     let mut message = vec![0; 4096];
     let (len, count) = op::encode_forgets(nodes, 46, 2, &mut message);
     assert_eq!(count, nodes.len());
@@ -74,7 +74,7 @@ fn forget(server: &mut Server, nodes: &[ForgetOne]) {
     assert_eq!(server.answer(&request), None);
 }
 
-fn path(server: &mut Server, names: &[&str]) -> u64 {
+pub(super) fn path(server: &mut Server, names: &[&str]) -> u64 {
     names.iter().fold(ROOT_ID, |parent, name| {
         look(server, parent, name.as_bytes()).unwrap()
     })
@@ -99,7 +99,7 @@ fn init_is_settled_by_the_client() {
 
 #[test]
 fn names() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let deep = path(&mut server, &["deep"]);
     let down = path(&mut server, &["deep", "down"]);
     assert_eq!(look(&mut server, down, b".."), Ok(deep));
@@ -114,12 +114,12 @@ fn names() {
 
 #[test]
 fn a_whole_file_in_pieces() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let files = path(&mut server, &["files"]);
     let Kind::Dir(dir) = &server.tree.get(files).unwrap().kind else {
         panic!("not a directory");
     };
-    for (_, nodeid) in dir.entries.clone() {
+    for (_, nodeid) in dir.entries.clone().into_values() {
         let size = server.tree.get(nodeid).unwrap().size();
         let target = Target { nodeid, flags: 0 };
         let fh = open(&mut server, &op::Open(target));
@@ -141,7 +141,7 @@ fn a_whole_file_in_pieces() {
 
 #[test]
 fn listings_are_complete_and_count_lookups() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let nodeid = path(&mut server, &["many"]);
     let target = Target { nodeid, flags: 0 };
     let fh = open(&mut server, &op::Opendir(target));
@@ -179,7 +179,7 @@ fn listings_are_complete_and_count_lookups() {
 
 #[test]
 fn handles_are_watched() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let nodeid = path(&mut server, &["hard"]);
     let target = Target { nodeid, flags: 0 };
     let fh = open(&mut server, &op::Opendir(target));
@@ -201,7 +201,8 @@ fn what_is_lacking_needs_no_handle() {
         ..Settings::default()
     };
     let mut server = Server::new(settings);
-    let nodeid = server.tree.len();
+    // The last of the files that are made up.
+    let nodeid = server.tree.len() - 1;
     let statx = op::Statx { nodeid, fh: None };
     assert_eq!(ask(&mut server, &statx, 0).err(), Some(libc::ENOSYS));
     let read = op::Read(range(nodeid, 0, 0, 4096));
@@ -211,7 +212,7 @@ fn what_is_lacking_needs_no_handle() {
 
 #[test]
 fn lookups_are_due_before_the_next_init() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let init = op::Init {
         offer: InitIn {
             major: KERNEL_VERSION,
@@ -233,7 +234,7 @@ fn lookups_are_due_before_the_next_init() {
 
 #[test]
 fn attributes_of_both_kinds_agree() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     for nodeid in 1..60 {
         let fh = None;
         let attr = ask(&mut server, &op::Getattr { nodeid, fh }, 0)
@@ -251,9 +252,9 @@ fn attributes_of_both_kinds_agree() {
 
 #[test]
 fn extended_attributes() {
-    let mut server = Server::default();
+    let mut server = Server::new(Settings::default());
     let dir = path(&mut server, &["xattrs"]);
-    let last = server.dir(dir).unwrap().entries[3].1;
+    let last = server.dir(dir).unwrap().entries[&5].1;
     let mut get = |name: &[u8], size: u32| {
         let asked = op::Getxattr {
             nodeid: last,

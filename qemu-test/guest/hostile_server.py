@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Orders to the hostile server, and what it has to say of a client."""
+
+from ktap import check, host, mounted, same
+
+COMPLAINTS = ("bad-requests", "excess-forgets", "bad-handles", "unreleased", "unforgotten", "bad-writes")
+
+
+def counters(tag):
+    """The server's counts."""
+    lines = [line.rsplit(" ", 1) for line in host("ask", tag, "counters").splitlines()]
+    return {name: int(number) for name, number in lines}
+
+
+def blameless(tag):
+    """Checks that the server has nothing to say of a client that it told no lie; its counts."""
+    # The next INIT settles what the last DESTROY left.
+    with mounted(tag):
+        pass
+    counts = counters(tag)
+    for name in COMPLAINTS:
+        same(f"{tag}: no {name}", counts.get(name, 0), 0)
+    return counts
+
+
+def settle(tag, most):
+    """That, for a server that damaged nothing."""
+    counts = blameless(tag)
+    check(f"{tag}: {counts['answers']} answers, none damaged", counts["answers"] > most and not counts["damaged"])
