@@ -29,6 +29,14 @@ impl Connection {
             .map(|(reply, _)| reply)
     }
 
+    /// As [`Self::call`], but a server that was found to lack the operation is not asked again: `ENOSYS`.
+    pub(crate) fn call_known<O: Operation>(&self, operation: O) -> Result<O::Reply> {
+        match O::OPTIONAL {
+            Some(optional) if self.lacks(optional) => Err(ENOSYS),
+            _ => self.call(operation),
+        }
+    }
+
     /// As [`Self::call`]; the variable part of the answer goes to `payload`.
     pub(crate) fn call_with<O: Operation>(
         &self,
@@ -137,30 +145,31 @@ impl Connection {
         let Ok((fixed, tail)) = request.check() else {
             return;
         };
-        let (effect, nodeid) = (undo(fixed), request.nodeid());
+        let (effect, opened) = (undo(fixed), request.nodeid());
+        let handle = |nodeid, fh| op::Handle {
+            nodeid,
+            fh,
+            flags: 0,
+        };
         match effect {
             Undo::Nothing => {}
             Undo::Forget(nodeid) => self.forget(nodeid, 1),
-            Undo::Release(fh) => self.release(&op::Release(op::Handle {
-                nodeid,
-                fh,
-                flags: 0,
-            })),
-            Undo::Releasedir(fh) => self.release(&op::Releasedir(op::Handle {
-                nodeid,
-                fh,
-                flags: 0,
-            })),
+            Undo::Release(fh) => self.release(&op::Release(handle(opened, fh))),
+            Undo::Releasedir(fh) => self.release(&op::Releasedir(handle(opened, fh))),
             Undo::ReleaseAndForget { nodeid, fh } => {
-                self.release(&op::Release(op::Handle {
-                    nodeid,
-                    fh,
-                    flags: 0,
-                }));
+                self.release(&op::Release(handle(nodeid, fh)));
                 self.forget(nodeid, 1);
             }
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
         }
+    }
+}
+
+/// What a server without the operation means to a caller who can do without it.
+pub(crate) fn unsupported(error: Error) -> Error {
+    match error {
+        ENOSYS => EOPNOTSUPP,
+        other => other,
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod written;
 
+pub(crate) use self::call::unsupported;
+
 use self::{
     background::Background,
     forget::Forgets,

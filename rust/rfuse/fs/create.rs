@@ -3,13 +3,13 @@
 //! Files that are made and opened at once.
 
 use super::{
-    dir::{self, fresh},
+    dir,
     file::RegularFile,
     handle::Handle,
-    inode,
     mount::Fs,
     names::{enter, extension, masked, mknod, not_made, place},
 };
+use crate::conn::unsupported;
 use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     atomic_open::{AtomicOpen, Opened, Tmpfile},
@@ -107,9 +107,6 @@ pub(crate) fn tmpfile<'a>(
 ) -> Result<Opened<'a, Fs>> {
     dir.data().check()?;
     let conn = &dir.super_data().conn;
-    if conn.lacks(Optional::Tmpfile) {
-        return Err(EOPNOTSUPP);
-    }
     let asked_at = conn.attr_version();
     let operation = op::Tmpfile {
         at: op::NewName {
@@ -119,14 +116,9 @@ pub(crate) fn tmpfile<'a>(
         },
         file: new_file(dir, file.flags(), mode | S_IFREG),
     };
-    let (node, out) = match conn.call(operation) {
-        Err(ENOSYS) => return Err(EOPNOTSUPP),
-        other => other?,
-    };
+    let (node, out) = conn.call_known(operation).map_err(unsupported)?;
     let handle = Handle::made(conn, node.nodeid, file.flags(), &out);
-    let sb = dir.super_block();
-    let inode = inode::iget(sb, node.nodeid, node.generation, &fresh(&node, asked_at))
-        .inspect_err(|_| conn.forget(node.nodeid, 1))?;
+    let inode = dir::iget(dir.super_block(), &node, asked_at)?;
     file.finish_open::<RegularFile>(inode, Arc::new(handle, GFP_KERNEL)?)
 }
 

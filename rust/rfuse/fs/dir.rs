@@ -8,7 +8,10 @@ use super::{
     mount::Fs,
     names, setattr, xattr,
 };
-use kernel::{prelude::*, sync::atomic::Relaxed};
+use kernel::{
+    prelude::*,
+    sync::{aref::ARef, atomic::Relaxed},
+};
 use rfuse_kapi::{
     atomic_open::{AtomicOpen, Opened, Tmpfile},
     dentry::{Dentry, LentDentry, LockedName, Looked, NewName, Unhashed},
@@ -18,6 +21,7 @@ use rfuse_kapi::{
     inode_operations::{AclKind, InodeOperations, Permission},
     read_once::ReadOnce,
     stat::{KStat, StatFlags},
+    super_block::SuperBlock,
     walk::{LookupFlags, Walk},
 };
 use rfuse_proto::{
@@ -174,9 +178,7 @@ pub(crate) fn lookup<'a>(dir: &Inode<Fs>, dentry: Unhashed<'a, Fs>) -> Result<Lo
             dentry.splice(None)
         }
         Lookup::Found(node) => {
-            let fresh = fresh(&node, asked_at);
-            let inode = inode::iget(dentry.super_block(), node.nodeid, node.generation, &fresh)
-                .inspect_err(|_| dir.super_data().conn.forget(node.nodeid, 1))?;
+            let inode = iget(dentry.super_block(), &node, asked_at)?;
             dir.data().advise_plus();
             let looked = dentry.splice(Some(inode))?;
             looked
@@ -211,6 +213,16 @@ pub(crate) fn fresh(node: &Node, asked_at: u64) -> Fresh<'_> {
         valid: node.attr_valid,
         asked_at,
     }
+}
+
+/// The inode of a node that an answer has named, with a lookup. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`; then the lookup was given back.
+pub(crate) fn iget(sb: &SuperBlock<Fs>, node: &Node, asked_at: u64) -> Result<ARef<Inode<Fs>>> {
+    inode::iget(sb, node.nodeid, node.generation, &fresh(node, asked_at))
+        .inspect_err(|_| sb.data().conn.forget(node.nodeid, 1))
 }
 
 /// Whether a cached name may be used. In RCU walk it is, or is not known.

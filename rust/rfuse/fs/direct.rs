@@ -2,7 +2,7 @@
 
 //! Reading and writing around the page cache.
 
-use super::{handle::Handle, inode::Node, mount::Fs, writeback::settle};
+use super::{handle::Handle, inode::drop_range, mount::Fs, writeback::settle};
 use crate::conn::{
     pieces::{Piece, Pieces},
     request::Payload,
@@ -127,7 +127,7 @@ pub(crate) fn write(
             break;
         }
     }
-    Node::drop_range(inode, start as u64, iocb.pos() as u64);
+    drop_range(inode, start as u64, iocb.pos() as u64);
     Ok(total)
 }
 

@@ -5,10 +5,10 @@
 use super::{
     acl, attr, direct,
     handle::{Handle, HandleKind},
-    inode::{self, drop_pages, Node},
+    inode::{self, drop_pages},
     mount::Fs,
     range, setattr, write,
-    writeback::{hold, settle, settle_at_exit},
+    writeback::{hold, settle, settle_at_exit, write_remains},
     xattr,
 };
 use kernel::{
@@ -133,7 +133,7 @@ impl FileOperations for RegularFile {
 
     fn release(inode: &Inode<Fs>, handle: Arc<Handle>) {
         if handle.is_writable() {
-            Node::write_remains(inode);
+            write_remains(inode);
             inode.data().writes.released(&handle);
         }
     }

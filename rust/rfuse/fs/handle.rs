@@ -219,10 +219,8 @@ impl Handle {
             flags: if datasync { FSYNC_FDATASYNC } else { 0 },
         };
         let answer = match self.kind {
-            HandleKind::File if self.conn.lacks(op::Optional::Fsync) => Ok(()),
-            HandleKind::File => self.conn.call(op::Fsync(target)),
-            HandleKind::Dir if self.conn.lacks(op::Optional::Fsyncdir) => Ok(()),
-            HandleKind::Dir => self.conn.call(op::Fsyncdir(target)),
+            HandleKind::File => self.conn.call_known(op::Fsync(target)),
+            HandleKind::Dir => self.conn.call_known(op::Fsyncdir(target)),
         };
         match answer {
             Err(ENOSYS) => Ok(()),
@@ -240,13 +238,10 @@ impl Handle {
     }
 }
 
-/// `ENOSYS` is remembered: then the server is not asked.
 fn ask(conn: &Connection, kind: HandleKind, nodeid: u64, flags: u32) -> Result<OpenOut> {
     match kind {
-        HandleKind::File if conn.lacks(op::Optional::Open) => Err(ENOSYS),
-        HandleKind::File => conn.call(op::Open(op::Target { nodeid, flags })),
-        HandleKind::Dir if conn.lacks(op::Optional::Opendir) => Err(ENOSYS),
-        HandleKind::Dir => conn.call(op::Opendir(op::Target { nodeid, flags })),
+        HandleKind::File => conn.call_known(op::Open(op::Target { nodeid, flags })),
+        HandleKind::Dir => conn.call_known(op::Opendir(op::Target { nodeid, flags })),
     }
 }
 

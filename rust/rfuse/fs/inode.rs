@@ -468,29 +468,29 @@ impl Node {
             inode.i_size_write(end);
         }
     }
+}
 
-    /// Drops the cached pages of the bytes from `start` up to and without `end`, as [`drop_pages`] does.
-    pub(crate) fn drop_range(inode: &Inode<Fs>, start: u64, end: u64) {
-        if inode.mapping().nrpages() == 0 || start >= end {
-            return;
-        }
-        let (node, conn) = (inode.data(), &inode.super_data().conn);
-        {
-            let mut state = node.state.lock();
-            state.dropped_at = conn.next_attr_version();
-        }
-        let page = |byte: u64| usize::try_from(byte).map_or(usize::MAX, |byte| byte >> PAGE_SHIFT);
-        inode
-            .mapping()
-            .invalidate_unlocked_range(page(start), page(end.saturating_sub(1)));
+/// Drops the cached pages of the bytes from `start` up to and without `end`, as [`drop_pages`] does.
+pub(crate) fn drop_range(inode: &Inode<Fs>, start: u64, end: u64) {
+    if inode.mapping().nrpages() == 0 || start >= end {
+        return;
     }
+    let (node, conn) = (inode.data(), &inode.super_data().conn);
+    {
+        let mut state = node.state.lock();
+        state.dropped_at = conn.next_attr_version();
+    }
+    let page = |byte: u64| usize::try_from(byte).map_or(usize::MAX, |byte| byte >> PAGE_SHIFT);
+    inode
+        .mapping()
+        .invalidate_unlocked_range(page(start), page(end.saturating_sub(1)));
 }
 
 /// Drops cached pages of a file from `start` on, in bytes. Those that are being read are dropped when
 /// they have come: a server that never answers a READ must not hold those who did not ask for it. May
 /// sleep.
 pub(crate) fn drop_pages(inode: &Inode<Fs>, start: u64) {
-    Node::drop_range(inode, start, u64::MAX);
+    drop_range(inode, start, u64::MAX);
 }
 
 /// Whether an inode in the cache is the node that the server means.

@@ -25,10 +25,7 @@ use rfuse_kapi::{
     walk::{LookupFlags, Walk},
     xattr::XattrChange,
 };
-use rfuse_proto::{
-    flags::InitFlags,
-    op::{self, Optional},
-};
+use rfuse_proto::{flags::InitFlags, op};
 
 /// `FUSE_SUPER_MAGIC`: programs know the protocol by it.
 const MAGIC: usize = 0x6573_5546;
@@ -167,10 +164,7 @@ impl FileSystem for Fs {
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {
         let conn = &sb.data().conn;
         conn.wait_written()?;
-        if conn.lacks(Optional::Syncfs) {
-            return Ok(());
-        }
-        match conn.call(op::Syncfs { nodeid: ROOT_ID }) {
+        match conn.call_known(op::Syncfs { nodeid: ROOT_ID }) {
             Err(ENOSYS) => Ok(()),
             other => other,
         }

@@ -2,11 +2,7 @@
 
 //! Names that come and go: making, linking, removing and renaming.
 
-use super::{
-    dir::fresh,
-    inode::{self, deadline},
-    mount::Fs,
-};
+use super::{dir, inode::deadline, mount::Fs};
 use crate::conn::Connection;
 use kernel::{prelude::*, sync::atomic::Relaxed};
 use rfuse_kapi::{
@@ -92,16 +88,13 @@ pub(crate) fn enter<'a>(
     node: &Node,
     asked_at: u64,
 ) -> Result<Looked<'a, Fs>> {
-    let conn = &dir.super_data().conn;
-    let sb = dir.super_block();
-    let inode = inode::iget(sb, node.nodeid, node.generation, &fresh(node, asked_at))
-        .inspect_err(|_| conn.forget(node.nodeid, 1))?;
+    let inode = dir::iget(dir.super_block(), node, asked_at)?;
     let looked = name.instantiate(inode)?;
     looked
         .dentry()
         .word()
         .store(deadline(node.entry_valid), Relaxed);
-    dir.data().touch(conn);
+    dir.data().touch(&dir.super_data().conn);
     Ok(looked)
 }
 

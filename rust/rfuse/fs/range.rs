@@ -2,8 +2,8 @@
 
 //! Ranges of files: where data is, reserving, freeing and copying.
 
-use super::{attr, file::RegularFile, inode::Node, writeback::settle};
-use crate::conn::Connection;
+use super::{attr, file::RegularFile, inode::drop_range, writeback::settle};
+use crate::conn::{unsupported, Connection};
 use kernel::{page::PAGE_SIZE, prelude::*};
 use rfuse_kapi::file::File;
 use rfuse_proto::op::{self, Optional};
@@ -123,13 +123,6 @@ pub(crate) fn fallocate(file: &File<'_, RegularFile>, mode: u32, offset: i64, le
     Ok(())
 }
 
-fn unsupported(error: Error) -> Error {
-    match error {
-        ENOSYS => EOPNOTSUPP,
-        other => other,
-    }
-}
-
 /// `copy_file_range(2)`. Returns the bytes copied.
 ///
 /// # Errors
@@ -170,21 +163,17 @@ pub(crate) fn copy_file_range(
         },
     )?;
     let end = (to_pos as u64).saturating_add(copied);
-    Node::drop_range(target, to_pos as u64, end);
+    drop_range(target, to_pos as u64, end);
     target.data().wrote(target, end);
     Ok(usize::try_from(copied)?)
 }
 
 fn ask_to_copy(conn: &Connection, mut range: op::CopyRange) -> Result<u64> {
-    if !conn.lacks(Optional::CopyFileRange64) {
-        match conn.call(op::CopyFileRange64(range)) {
-            Err(ENOSYS) => {}
-            other => return other,
-        }
-    }
-    if conn.lacks(Optional::CopyFileRange) {
-        return Err(EOPNOTSUPP);
+    match conn.call_known(op::CopyFileRange64(range)) {
+        Err(ENOSYS) => {}
+        other => return other,
     }
     range.len = range.len.min(COPY_MAX);
-    conn.call(op::CopyFileRange(range)).map_err(unsupported)
+    conn.call_known(op::CopyFileRange(range))
+        .map_err(unsupported)
 }

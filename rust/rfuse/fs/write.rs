@@ -11,7 +11,7 @@ use super::{
     attr, direct,
     file::RegularFile,
     handle::Handle,
-    inode::{self, Node},
+    inode::{self, drop_range},
     mount::Fs,
     read::Pages,
 };
@@ -176,7 +176,7 @@ fn write_once(
 
 /// The page cache may hold what the server has not taken.
 fn forget_pages(inode: &Inode<Fs>, pos: i64, len: usize) {
-    Node::drop_range(inode, pos as u64, (pos as u64).saturating_add(len as u64));
+    drop_range(inode, pos as u64, (pos as u64).saturating_add(len as u64));
 }
 
 /// Takes from `iter` what one request carries from `pos` on: at least a byte.
@@ -282,7 +282,7 @@ fn patch_page(inode: &Inode<Fs>, at: i64, bytes: &[u8], overtaken: bool) {
             }
         }
         // One that is being read now is dropped when it has come.
-        None => Node::drop_range(
+        None => drop_range(
             inode,
             at as u64,
             (at as u64).saturating_add(bytes.len() as u64),

@@ -7,7 +7,7 @@
 //! time: the second waits here for the first. What reads from the server, or changes the file by other
 //! requests, waits for what is on its way.
 
-use super::{handle::Handle, inode::Node, mount::Fs};
+use super::{handle::Handle, mount::Fs};
 use crate::conn::{
     outgoing::{Held, Outgoing},
     request::{Completion, Payload},
@@ -222,10 +222,17 @@ impl Writes {
     }
 }
 
+/// Writes back what is dirty, without waiting, as the last descriptor that may write goes. May sleep.
+pub(crate) fn write_remains(inode: &Inode<Fs>) {
+    if inode.mapping().has_dirty_pages() {
+        inode.mapping().fdatawrite();
+    }
+}
+
 /// Writes dirty pages of an inode back, and gives the server some time to take them, but no more: the caller
 /// exits, and cannot be killed. One that was killed does not wait at all.
 pub(crate) fn settle_at_exit(inode: &Inode<Fs>) {
-    Node::write_remains(inode);
+    write_remains(inode);
     if ids::current_is_killed() {
         return;
     }
@@ -499,15 +506,5 @@ impl Completion for Landing {
         send_all(&inode);
         drop(inode);
         conn.strike_written(&account);
-    }
-}
-
-/// The writes of a node, for those who look at it as a whole.
-impl Node {
-    /// Writes back what is dirty, without waiting, as the last descriptor that may write goes. May sleep.
-    pub(crate) fn write_remains(inode: &Inode<Fs>) {
-        if inode.mapping().has_dirty_pages() {
-            inode.mapping().fdatawrite();
-        }
     }
 }

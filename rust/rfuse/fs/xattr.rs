@@ -3,7 +3,7 @@
 //! Extended attributes.
 
 use super::mount::Fs;
-use crate::conn::{request::Payload, Connection};
+use crate::conn::{request::Payload, unsupported, Connection};
 use kernel::prelude::*;
 use rfuse_kapi::{inode::Inode, xattr::XattrChange};
 use rfuse_proto::{
@@ -16,14 +16,6 @@ const LONGEST: usize = 65536;
 
 /// What the kernel asks for before each write: a file that has it loses it.
 const CAPABILITY: &[u8] = b"security.capability";
-
-/// What a server without the operation means.
-fn unsupported(error: Error) -> Error {
-    match error {
-        ENOSYS => EOPNOTSUPP,
-        other => other,
-    }
-}
 
 fn supported(conn: &Connection, operation: Optional) -> Result {
     match conn.lacks(operation) {
