@@ -16,6 +16,7 @@ pub mod atomic_open;
 pub mod cpu;
 pub mod dentry;
 pub mod dir;
+pub mod export;
 pub mod file;
 pub mod folio;
 pub mod fs;

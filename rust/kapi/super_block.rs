@@ -7,6 +7,7 @@
 use crate::{
     bindings, dentry,
     dentry::Dentry,
+    export::ExportOps,
     fs::{FileSystem, Registration},
     fs_context::FsContext,
     inode::{Inode, LentInode},
@@ -132,6 +133,12 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
     pub fn set_posixacl(&mut self) {
         // SAFETY: As in `set_magic`.
         unsafe { (*self.as_ptr()).s_flags |= bindings::SB_POSIXACL };
+    }
+
+    /// Gives out file handles.
+    pub fn set_export_op(&mut self, operations: ExportOps<T>) {
+        // SAFETY: As in `set_magic`; the table is static.
+        unsafe { (*self.as_ptr()).s_export_op = operations.as_ptr().cast() };
     }
 
     /// Says that `sync(2)` cannot guarantee persistence (`SB_I_NO_DATA_INTEGRITY`).

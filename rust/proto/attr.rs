@@ -231,7 +231,7 @@ impl Attributes {
 /// A node that a server has looked up or made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Number of the node, neither 0 nor the root's.
+    /// Number of the node, neither 0 nor, but for [`Lookup::from_entry_or_root`], the root's.
     pub nodeid: u64,
     /// Generation of the number.
     pub generation: u64,
@@ -251,9 +251,14 @@ impl Node {
     /// [`AttrFault`]. Unless it is [`AttrFault::NoNode`], the server has counted a lookup.
     pub fn from_entry(entry: &wire::EntryOut) -> Result<Self, AttrFault> {
         match entry.nodeid {
-            0 => return Err(AttrFault::NoNode),
-            wire::ROOT_ID => return Err(AttrFault::Root),
-            _ => (),
+            wire::ROOT_ID => Err(AttrFault::Root),
+            _ => Self::of(entry),
+        }
+    }
+
+    fn of(entry: &wire::EntryOut) -> Result<Self, AttrFault> {
+        if entry.nodeid == 0 {
+            return Err(AttrFault::NoNode);
         }
         Ok(Self {
             nodeid: entry.nodeid,
@@ -281,7 +286,20 @@ impl Lookup {
     ///
     /// [`AttrFault`]; the server has counted a lookup.
     pub fn from_entry(entry: &wire::EntryOut) -> Result<Self, AttrFault> {
-        match Node::from_entry(entry) {
+        Self::judge(entry, Node::from_entry(entry))
+    }
+
+    /// Judges the reply to LOOKUP of a name that may lead to the root, which is `..`.
+    ///
+    /// # Errors
+    ///
+    /// [`AttrFault`]; the server has counted a lookup.
+    pub fn from_entry_or_root(entry: &wire::EntryOut) -> Result<Self, AttrFault> {
+        Self::judge(entry, Node::of(entry))
+    }
+
+    fn judge(entry: &wire::EntryOut, node: Result<Node, AttrFault>) -> Result<Self, AttrFault> {
+        match node {
             Ok(node) => Ok(Self::Found(node)),
             Err(AttrFault::NoNode) => {
                 let valid = Timeout::new(entry.entry_valid, entry.entry_valid_nsec);

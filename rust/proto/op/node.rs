@@ -17,6 +17,9 @@ use crate::{
 };
 
 /// LOOKUP: which node a name in a directory stands for. Counts as one lookup of it.
+///
+/// With EXPORT_SUPPORT the node may be one that the client does not know: `.` is the node itself, `..` the
+/// directory that it is in.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'a> {
     /// The directory.
@@ -42,7 +45,10 @@ impl Operation for Lookup<'_> {
     }
 
     fn reply(&self, out: EntryOut, _tail: usize) -> Result<Found, ReplyFault> {
-        Ok(Found::from_entry(&out)?)
+        Ok(match self.name {
+            b"." | b".." => Found::from_entry_or_root(&out)?,
+            _ => Found::from_entry(&out)?,
+        })
     }
 
     fn undo(out: &[u8]) -> Undo {

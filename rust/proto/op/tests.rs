@@ -80,6 +80,8 @@ fn lookup_is_judged() {
     assert!(matches!(judge(entry(0)), Ok(attr::Lookup::Negative(_))));
     let root = judge(entry(ROOT_ID));
     assert_eq!(root, Err(Refusal::Fault(ReplyFault::Attr(AttrFault::Root))));
+    let up = decode(&lookup(b".."), entry(ROOT_ID).as_bytes(), 0);
+    assert!(matches!(up, Ok(attr::Lookup::Found(node)) if node.nodeid == ROOT_ID));
     let mut odd = entry(9);
     odd.attr.mode = 0o644;
     assert!(matches!(

@@ -14,6 +14,7 @@ use rfuse_proto::{
 /// What the client can do so far.
 const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::ATOMIC_O_TRUNC)
+    .union(InitFlags::EXPORT_SUPPORT)
     .union(InitFlags::BIG_WRITES)
     .union(InitFlags::WRITEBACK_CACHE)
     .union(InitFlags::AUTO_INVAL_DATA)
@@ -31,6 +32,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::HANDLE_KILLPRIV)
     .union(InitFlags::HANDLE_KILLPRIV_V2)
     .union(InitFlags::CREATE_SUPP_GROUP)
+    .union(InitFlags::NO_EXPORT_SUPPORT)
     .union(InitFlags::INIT_EXT);
 
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.

@@ -20,7 +20,7 @@ use kernel::{
 use rfuse_kapi::{
     address_space::AddressSpaceOps,
     file::FileOps,
-    iget::{iget5_locked, Iget, NewInode, NewInodeParams},
+    iget::{iget5_locked, ilookup5, Iget, NewInode, NewInodeParams},
     inode::{FileKind, Inode, InodeAttributes, LentInode},
     inode_operations::InodeOps,
     read_once::ReadOnce,
@@ -497,6 +497,13 @@ pub(crate) fn drop_pages(inode: &Inode<Fs>, start: u64) {
 pub(crate) fn same_node(inode: &LentInode<Fs>, generation: u64, attributes: &Attributes) -> bool {
     inode.data().nodeid() == ROOT_ID
         || (inode.generation() == generation as u32 && inode.kind() == kind(attributes))
+}
+
+/// The inode of a node, if it is cached. May sleep, to wait for one that comes or goes.
+pub(crate) fn find(sb: &SuperBlock<Fs>, nodeid: u64) -> Option<ARef<Inode<Fs>>> {
+    ilookup5(sb, nodeid, |inode| {
+        inode.data().nodeid() == nodeid && !inode.data().has(BAD)
+    })
 }
 
 /// The inode of a node that the server has just counted as looked up (but for the root). May sleep.

@@ -7,6 +7,7 @@ mod attr;
 mod create;
 mod dir;
 mod direct;
+mod export;
 mod file;
 mod handle;
 mod inode;

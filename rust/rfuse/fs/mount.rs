@@ -3,7 +3,7 @@
 //! The file system type and its superblocks.
 
 use super::{
-    attr,
+    attr, export,
     inode::{self, Fresh, Node, ROOT_ID},
     params::{self, Options},
 };
@@ -109,6 +109,7 @@ impl FileSystem for Fs {
         let negotiated = conn.negotiated().ok_or(EIO)?;
         sb.set_magic(MAGIC);
         sb.set_time_gran(negotiated.time_gran);
+        sb.set_export_op(export::operations(conn));
         let masks = InitFlags::POSIX_ACL | InitFlags::DONT_MASK;
         if negotiated.flags.bits() & masks.bits() != 0 {
             // Leaves the umask to the file system, too.
