@@ -20,6 +20,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/security.h>
 #include <linux/splice.h>
 #include <linux/statfs.h>
 #include <linux/string_helpers.h>

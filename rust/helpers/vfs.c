@@ -171,6 +171,18 @@ __rfuse_helper kgid_t rfuse_helper_current_fsgid(void)
 	return current_fsgid();
 }
 
+__rfuse_helper kuid_t rfuse_helper_mapped_fsuid(struct mnt_idmap *idmap,
+						struct user_namespace *fs_userns)
+{
+	return mapped_fsuid(idmap, fs_userns);
+}
+
+__rfuse_helper kgid_t rfuse_helper_mapped_fsgid(struct mnt_idmap *idmap,
+						struct user_namespace *fs_userns)
+{
+	return mapped_fsgid(idmap, fs_userns);
+}
+
 __rfuse_helper pid_t rfuse_helper_current_pid_nr(void)
 {
 	return task_pid_nr(current);

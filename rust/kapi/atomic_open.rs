@@ -6,7 +6,7 @@
 
 use crate::{
     bindings,
-    dentry::{Dentry, Looked, NewName, Unhashed},
+    dentry::{Dentry, Looked, NewName, StableName, Unhashed},
     file::{self, FileOperations},
     fs::FileSystem,
     ids::MntIdmap,
@@ -162,9 +162,9 @@ impl<'a, T: FileSystem> Tmpfile<'a, T> {
     }
 
     /// The name the dentry has for those who must show one.
-    pub fn name(&self) -> &'a [u8] {
+    pub fn name(&self) -> StableName<'a, T> {
         // SAFETY: Nobody else knows the dentry.
-        unsafe { NewName::<'a, T>::from_raw(self.dentry().as_ptr()) }.name()
+        unsafe { StableName::new(self.dentry()) }
     }
 
     /// Opens the file that was made, by the operations `K`, with `data`.

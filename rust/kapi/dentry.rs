@@ -374,6 +374,36 @@ impl<'a, T: FileSystem> Unhashed<'a, T> {
     }
 }
 
+/// The name of a node that is to be made.
+///
+/// # Invariants
+///
+/// The dentry is referenced and negative, and its name does not change, during `'a`.
+pub struct StableName<'a, T: FileSystem>(&'a Dentry<T>);
+
+impl<'a, T: FileSystem> StableName<'a, T> {
+    /// Wraps a dentry.
+    ///
+    /// # Safety
+    ///
+    /// It is negative, and its name does not change, during `'a`.
+    pub(crate) unsafe fn new(dentry: &'a Dentry<T>) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self(dentry)
+    }
+
+    /// The dentry.
+    pub(crate) fn dentry(&self) -> &'a Dentry<T> {
+        self.0
+    }
+
+    /// The name.
+    pub fn name(&self) -> &'a [u8] {
+        // SAFETY: By the type invariant.
+        unsafe { qstr_bytes(&raw const (*self.0.as_ptr()).__bindgen_anon_1.d_name) }
+    }
+}
+
 /// The dentry of a name that a hook is to make.
 ///
 /// # Invariants
@@ -399,9 +429,9 @@ impl<'a, T: FileSystem> NewName<'a, T> {
     }
 
     /// The name to make.
-    pub fn name(&self) -> &'a [u8] {
+    pub fn name(&self) -> StableName<'a, T> {
         // SAFETY: The directory is locked, so that the name of this dentry stays.
-        unsafe { qstr_bytes(&raw const (*self.0.as_ptr()).__bindgen_anon_1.d_name) }
+        unsafe { StableName::new(self.0) }
     }
 
     /// The name was made, for `inode`.

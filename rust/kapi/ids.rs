@@ -48,6 +48,19 @@ pub fn current_fsgid() -> u32 {
     unsafe { bindings::from_kgid(&raw mut bindings::init_user_ns, bindings::current_fsgid()) }
 }
 
+/// The file system user and group id of the current task as they are below a mount with the map `idmap`, in
+/// the initial user namespace; `u32::MAX` for one that has none there.
+pub fn mapped_fsids(idmap: &MntIdmap) -> (u32, u32) {
+    // SAFETY: The map is valid, by its type invariant; the rest as in `current_fsuid`.
+    unsafe {
+        let ns = &raw mut bindings::init_user_ns;
+        (
+            bindings::from_kuid(ns, bindings::mapped_fsuid(idmap.as_ptr(), ns)),
+            bindings::from_kgid(ns, bindings::mapped_fsgid(idmap.as_ptr(), ns)),
+        )
+    }
+}
+
 /// The id of the current thread in the initial process id namespace.
 pub fn current_pid() -> u32 {
     // SAFETY: The current task has a process id for as long as it runs.

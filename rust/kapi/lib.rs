@@ -37,6 +37,7 @@ mod mmap;
 pub mod pinned_pages;
 pub mod random;
 pub mod read_once;
+pub mod security;
 pub mod seq_file;
 pub mod stat;
 pub mod super_block;

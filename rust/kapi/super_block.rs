@@ -135,6 +135,13 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         unsafe { (*self.as_ptr()).s_flags |= bindings::SB_POSIXACL };
     }
 
+    /// Lets mounts map ids, which they may not unless set (`SB_I_NOIDMAP`).
+    pub fn allow_idmap(&mut self) {
+        // CAST: Lossless, as below.
+        // SAFETY: As in `set_magic`.
+        unsafe { (*self.as_ptr()).s_iflags &= !(bindings::SB_I_NOIDMAP as c_ulong) };
+    }
+
     /// Gives out file handles.
     pub fn set_export_op(&mut self, operations: ExportOps<T>) {
         // SAFETY: As in `set_magic`; the table is static.
@@ -225,6 +232,7 @@ pub(crate) unsafe fn fill<T: FileSystem>(
         (*sb).s_blocksize = kernel::page::PAGE_SIZE;
         // CAST: A small constant.
         (*sb).s_blocksize_bits = bindings::PAGE_SHIFT as u8;
+        (*sb).s_iflags |= bindings::SB_I_NOIDMAP as c_ulong;
         bindings::set_default_d_op(sb, dentry::operations::<T>());
     }
     // INVARIANT: By the safety requirements.

@@ -7,6 +7,7 @@
 //! own.
 
 mod data;
+mod extension;
 mod handle;
 mod lock;
 mod name;
@@ -17,6 +18,7 @@ mod tests;
 mod xattr;
 
 pub use data::*;
+pub use extension::*;
 pub use handle::*;
 pub use lock::*;
 pub use name::*;
@@ -28,7 +30,7 @@ use crate::{
     attr::AttrFault,
     forget,
     reply::{self, Errno, ReplyError},
-    wire::{EntryOut, ForgetIn, ForgetOne, InHeader, Opcode, OutHeader, ROOT_ID},
+    wire::{EntryOut, ForgetIn, ForgetOne, InHeader, Opcode, OutHeader, INVALID_UIDGID, ROOT_ID},
 };
 use core::{fmt, mem::size_of};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -96,15 +98,30 @@ impl From<ReplyError> for Refusal {
     }
 }
 
+/// A user and a group, in the connection's user namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+impl Owner {
+    /// Nobody, where ids depend on the mount, and an operation makes no node.
+    pub const INVALID: Self = Self {
+        uid: INVALID_UIDGID,
+        gid: INVALID_UIDGID,
+    };
+}
+
 /// Who asks: what the header of a request says beside the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Number of the request, never 0.
     pub unique: u64,
-    /// File-system user id of the caller, in the connection's user namespace.
-    pub uid: u32,
-    /// File-system group id of the caller, in the connection's user namespace.
-    pub gid: u32,
+    /// Its ids for file systems, in the connection's user namespace; with ALLOW_IDMAP there are none.
+    pub owner: Owner,
     /// The calling task, in the connection's process-id namespace.
     pub pid: u32,
 }
@@ -216,9 +233,14 @@ pub trait Operation {
         Part::None
     }
 
-    /// The extensions at the end, in whole units of 8 bytes.
-    fn extension(&self) -> &[u8] {
-        &[]
+    /// Who is to own the node that it makes, if not the caller.
+    fn owner(&self) -> Option<Owner> {
+        None
+    }
+
+    /// What follows that of a request that makes a node.
+    fn extensions(&self) -> Extensions<'_> {
+        Extensions::NONE
     }
 
     /// How many bytes of data the request carries behind all that, in memory of their own.
@@ -286,7 +308,7 @@ pub fn encoded_len<O: Operation>(operation: &O) -> usize {
         .saturating_add(operation.body_len())
         .saturating_add(name)
         .saturating_add(operation.second().len())
-        .saturating_add(operation.extension().len())
+        .saturating_add(operation.extensions().len())
 }
 
 /// Header and fixed part of a reply, in bytes.
@@ -301,16 +323,17 @@ pub const fn fixed_reply_len<O: Operation>() -> usize {
 #[inline]
 pub fn encode<O: Operation>(operation: &O, caller: &Caller, buffer: &mut [u8]) -> Option<()> {
     let len = u32::try_from(buffer.len()).ok()?;
-    let extension = operation.extension();
+    let extensions = operation.extensions();
+    let Owner { uid, gid } = operation.owner().unwrap_or(caller.owner);
     let header = InHeader {
         len: len.checked_add(operation.data_len())?,
         opcode: O::OPCODE as u32,
         unique: caller.unique,
         nodeid: operation.nodeid(),
-        uid: caller.uid,
-        gid: caller.gid,
+        uid,
+        gid,
         pid: caller.pid,
-        total_extlen: u16::try_from(extension.len() / EXTENSION_UNIT).ok()?,
+        total_extlen: u16::try_from(extensions.len() / extension::UNIT).ok()?,
         padding: 0,
     };
     header.write_to_prefix(buffer).ok()?;
@@ -327,11 +350,8 @@ pub fn encode<O: Operation>(operation: &O, caller: &Caller, buffer: &mut [u8]) -
         Part::Text(text) => append(rest, text, true)?,
         Part::Bytes(bytes) => append(rest, bytes, false)?,
     };
-    append(rest, extension, false)?.is_empty().then_some(())
+    extensions.write(rest)?.is_empty().then_some(())
 }
-
-/// Unit of the length of extensions in a request's header, in bytes.
-const EXTENSION_UNIT: usize = 8;
 
 /// Puts `bytes` at the front of `room`, with a NUL behind them if `terminated`; the rest of it.
 #[inline]

@@ -2,16 +2,15 @@
 
 //! Operations on names: making, linking, renaming and removing nodes.
 
-use super::{lookup_of, Operation, Optional, Part, ReplyFault, Undo};
+use super::{lookup_of, Extensions, Operation, Optional, Owner, Part, ReplyFault, Undo};
 use crate::{
     attr::Node,
     wire::{
-        CreateIn, CreateOut, EntryOut, ExtHeader, LinkIn, MkdirIn, MknodIn, Opcode, OpenOut,
-        Rename2In, RenameIn,
+        CreateIn, CreateOut, EntryOut, LinkIn, MkdirIn, MknodIn, Opcode, OpenOut, Rename2In,
+        RenameIn,
     },
 };
-use zerocopy::{FromBytes as _, IntoBytes as _};
-use zerocopy_derive::{Immutable, IntoBytes};
+use zerocopy::FromBytes as _;
 
 /// `S_IFDIR`.
 const S_IFDIR: u32 = 0o040_000;
@@ -27,59 +26,10 @@ pub struct NewName<'a> {
     pub parent: u64,
     /// The name, without NUL.
     pub name: &'a [u8],
+    /// Who is to own the node, if not the caller.
+    pub owner: Option<Owner>,
     /// What else the server is to know.
-    pub extension: Extension,
-}
-
-/// The extensions of a request that makes a node.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extension {
-    bytes: [u8; GROUPS_LEN],
-    len: usize,
-}
-
-/// Length of the extension with one group, in bytes: head, number, group.
-const GROUPS_LEN: usize = 16;
-
-/// `FUSE_EXT_GROUPS`.
-const EXT_GROUPS: u32 = 32;
-
-/// The extension with one group as it is sent.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct Groups {
-    head: ExtHeader,
-    nr_groups: u32,
-    group: u32,
-}
-
-impl Extension {
-    /// None.
-    pub const NONE: Self = Self {
-        bytes: [0; GROUPS_LEN],
-        len: 0,
-    };
-
-    /// The caller is of the group `gid` too, by which it may write to the directory (CREATE_SUPP_GROUP).
-    pub fn supplementary_group(gid: u32) -> Self {
-        let groups = Groups {
-            head: ExtHeader {
-                size: GROUPS_LEN as u32,
-                type_: EXT_GROUPS,
-            },
-            nr_groups: 1,
-            group: gid,
-        };
-        let mut extension = Self::NONE;
-        if groups.write_to(&mut extension.bytes).is_ok() {
-            extension.len = GROUPS_LEN;
-        }
-        extension
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&[])
-    }
+    pub extensions: Extensions<'a>,
 }
 
 /// Judges the node that an operation has made: it must have the type of `mode`.
@@ -91,7 +41,7 @@ fn made(entry: &EntryOut, mode: u32) -> Result<Node, ReplyFault> {
 
 /// The node that a request about a name is sent to, and its parts.
 macro_rules! new_name {
-    () => {
+    ($undo:ident) => {
         fn nodeid(&self) -> u64 {
             self.at.parent
         }
@@ -100,12 +50,16 @@ macro_rules! new_name {
             Some(self.at.name)
         }
 
-        fn extension(&self) -> &[u8] {
-            self.at.extension.as_slice()
+        fn owner(&self) -> Option<Owner> {
+            self.at.owner
+        }
+
+        fn extensions(&self) -> Extensions<'_> {
+            self.at.extensions
         }
 
         fn undo(out: &[u8]) -> Undo {
-            lookup_of(out)
+            $undo(out)
         }
     };
 }
@@ -129,7 +83,7 @@ impl Operation for Mknod<'_> {
     type Out = EntryOut;
     type Reply = Node;
 
-    new_name!();
+    new_name!(lookup_of);
 
     fn body(&self) -> MknodIn {
         MknodIn {
@@ -162,7 +116,7 @@ impl Operation for Mkdir<'_> {
     type Out = EntryOut;
     type Reply = Node;
 
-    new_name!();
+    new_name!(lookup_of);
 
     fn body(&self) -> MkdirIn {
         MkdirIn {
@@ -191,7 +145,7 @@ impl Operation for Symlink<'_> {
     type Out = EntryOut;
     type Reply = Node;
 
-    new_name!();
+    new_name!(lookup_of);
 
     fn body(&self) {}
 
@@ -340,6 +294,8 @@ pub struct Rename2<'a> {
     pub names: Move<'a>,
     /// `RENAME_NOREPLACE`, `RENAME_EXCHANGE` or `RENAME_WHITEOUT`.
     pub flags: u32,
+    /// Who is to own the node that `RENAME_WHITEOUT` leaves behind, if not the caller.
+    pub owner: Option<Owner>,
 }
 
 impl Operation for Rename2<'_> {
@@ -367,6 +323,10 @@ impl Operation for Rename2<'_> {
 
     fn second(&self) -> Part<'_> {
         Part::Text(self.names.to.name)
+    }
+
+    fn owner(&self) -> Option<Owner> {
+        self.owner
     }
 
     fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
@@ -427,28 +387,14 @@ macro_rules! creations {
             type Out = CreateOut;
             type Reply = (Node, OpenOut);
 
-            fn nodeid(&self) -> u64 {
-                self.at.parent
-            }
+            new_name!(created);
 
             fn body(&self) -> CreateIn {
                 self.file.body()
             }
 
-            fn name(&self) -> Option<&[u8]> {
-                Some(self.at.name)
-            }
-
-            fn extension(&self) -> &[u8] {
-                self.at.extension.as_slice()
-            }
-
             fn reply(&self, out: CreateOut, _tail: usize) -> Result<Self::Reply, ReplyFault> {
                 Ok((made(&out.entry, S_IFREG)?, out.open))
-            }
-
-            fn undo(out: &[u8]) -> Undo {
-                created(out)
             }
         }
     )+};

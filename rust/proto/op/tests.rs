@@ -13,8 +13,10 @@ use std::{vec, vec::Vec};
 
 const CALLER: Caller = Caller {
     unique: 6,
-    uid: 1000,
-    gid: 100,
+    owner: Owner {
+        uid: 1000,
+        gid: 100,
+    },
     pid: 42,
 };
 
@@ -172,7 +174,8 @@ fn at(name: &[u8]) -> NewName<'_> {
     NewName {
         parent: 7,
         name,
-        extension: Extension::NONE,
+        owner: None,
+        extensions: Extensions::NONE,
     }
 }
 
@@ -191,6 +194,7 @@ fn two_names_are_terminated() {
             to: name(4, b"bc"),
         },
         flags: 2,
+        owner: None,
     });
     assert_eq!(header.nodeid, 3);
     assert_eq!(rest[..8], 4_u64.to_ne_bytes());
@@ -214,16 +218,23 @@ fn values_are_not_terminated() {
 }
 
 #[test]
-fn a_group_follows_as_an_extension() {
+fn owner_and_extensions_are_those_of_the_new_node() {
     let mkdir = Mkdir {
         at: NewName {
-            extension: Extension::supplementary_group(1000),
+            owner: Some(Owner { uid: 5, gid: 6 }),
+            extensions: Extensions {
+                group: Some(1000),
+                ..Extensions::NONE
+            },
             ..at(b"dir")
         },
         mode: 0o040_755,
         umask: 0,
     };
-    let (header, rest) = encoded(&mkdir);
+    let mut bytes = vec![0; encoded_len(&mkdir)];
+    encode(&mkdir, &CALLER, &mut bytes).unwrap();
+    let (header, rest) = InHeader::read_from_prefix(&bytes).unwrap();
+    assert_eq!((header.uid, header.gid, header.pid), (5, 6, 42));
     assert_eq!(header.total_extlen, 2);
     assert_eq!(rest[..4], 0o755_u32.to_ne_bytes());
     let extension = [16_u32, 32, 1, 1000].map(u32::to_ne_bytes).concat();

@@ -37,7 +37,7 @@ use rfuse_proto::{
     flags::InitFlags,
     init::Negotiated,
     lock_owner,
-    op::{Caller, Optional},
+    op::{Caller, Optional, Owner},
 };
 
 /// Pages that are kept so that writing back goes on when memory is short.
@@ -208,8 +208,13 @@ impl Connection {
     fn caller(&self) -> Caller {
         Caller {
             unique: self.next_unique(),
-            uid: ids::current_fsuid(),
-            gid: ids::current_fsgid(),
+            owner: match self.has(InitFlags::ALLOW_IDMAP) {
+                true => Owner::INVALID,
+                false => Owner {
+                    uid: ids::current_fsuid(),
+                    gid: ids::current_fsgid(),
+                },
+            },
             pid: ids::current_pid(),
         }
     }

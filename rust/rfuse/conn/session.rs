@@ -32,7 +32,9 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::HANDLE_KILLPRIV)
     .union(InitFlags::HANDLE_KILLPRIV_V2)
     .union(InitFlags::CREATE_SUPP_GROUP)
+    .union(InitFlags::SECURITY_CTX)
     .union(InitFlags::NO_EXPORT_SUPPORT)
+    .union(InitFlags::ALLOW_IDMAP)
     .union(InitFlags::INIT_EXT);
 
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.

@@ -7,7 +7,7 @@ use super::{
     file::RegularFile,
     handle::Handle,
     mount::Fs,
-    names::{enter, extension, masked, mknod, not_made, place},
+    names::{enter, masked, mknod, not_made, Place},
 };
 use crate::conn::unsupported;
 use kernel::{prelude::*, sync::Arc};
@@ -63,8 +63,9 @@ fn create<'a>(
 ) -> Result<Opened<'a, Fs>> {
     let conn = &dir.super_data().conn;
     let asked_at = conn.attr_version();
+    let place = Place::new(opening.idmap(), dir, &name.name(), opening.mode())?;
     let operation = op::Create {
-        at: place(opening.idmap(), dir, &name),
+        at: place.at(),
         file: new_file(dir, opening.flags(), opening.mode()),
     };
     let (node, out) = match conn.call(operation) {
@@ -108,13 +109,11 @@ pub(crate) fn tmpfile<'a>(
     dir.data().check()?;
     let conn = &dir.super_data().conn;
     let asked_at = conn.attr_version();
+    let mode = mode | S_IFREG;
+    let place = Place::new(idmap, dir, &file.name(), mode)?;
     let operation = op::Tmpfile {
-        at: op::NewName {
-            parent: dir.data().nodeid(),
-            name: file.name(),
-            extension: extension(idmap, dir),
-        },
-        file: new_file(dir, file.flags(), mode | S_IFREG),
+        at: place.at(),
+        file: new_file(dir, file.flags(), mode),
     };
     let (node, out) = conn.call_known(operation).map_err(unsupported)?;
     let handle = Handle::made(conn, node.nodeid, file.flags(), &out);

@@ -96,12 +96,12 @@ impl InodeOperations for DirInodeOps {
     }
 
     fn rename(
-        _idmap: &MntIdmap,
+        idmap: &MntIdmap,
         (from_dir, from): (&Inode<Fs>, LockedName<'_, Fs>),
         (to_dir, to): (&Inode<Fs>, LockedName<'_, Fs>),
         flags: u32,
     ) -> Result {
-        names::rename((from_dir, &from), (to_dir, &to), flags)
+        names::rename(idmap, (from_dir, &from), (to_dir, &to), flags)
     }
 
     fn atomic_open<'a>(dir: &Inode<Fs>, opening: AtomicOpen<'a, Fs>) -> Result<Opened<'a, Fs>> {

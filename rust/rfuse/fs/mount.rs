@@ -53,7 +53,7 @@ impl FileSystem for Fs {
     const INODE_CACHE: &'static CStr = c"rfuse_inode";
     /// An inode that nobody uses goes at once: the server keeps a file open for each.
     const JUST_DROP: bool = true;
-    const FLAGS: FsFlags = FsFlags::NONE;
+    const FLAGS: FsFlags = FsFlags::ALLOW_IDMAP;
     const PARAMETERS: &'static [ParameterSpec] = params::PARAMETERS;
 
     fn new_inode() -> impl PinInit<Node> {
@@ -109,6 +109,10 @@ impl FileSystem for Fs {
         let negotiated = conn.negotiated().ok_or(EIO)?;
         sb.set_magic(MAGIC);
         sb.set_time_gran(negotiated.time_gran);
+        mount.check_idmap(fc)?;
+        if negotiated.flags.contains(InitFlags::ALLOW_IDMAP) {
+            sb.allow_idmap();
+        }
         sb.set_export_op(export::operations(conn));
         let masks = InitFlags::POSIX_ACL | InitFlags::DONT_MASK;
         if negotiated.flags.bits() & masks.bits() != 0 {
@@ -235,6 +239,17 @@ impl Mount {
     /// to the client leaves all of it.
     pub(crate) fn checks_mode(&self) -> bool {
         self.options.default_permissions || self.conn.has(InitFlags::POSIX_ACL)
+    }
+
+    /// Where ids depend on the mount, the server does not get to know them, and cannot check permissions.
+    fn check_idmap(&self, fc: &FsContext<'_, Fs>) -> Result {
+        let negotiated = self.conn.negotiated().ok_or(EIO)?;
+        negotiated
+            .check_idmap(self.options.default_permissions)
+            .map_err(|fault| {
+                fc.errorf(format_args!("the server cannot be used: {fault}"));
+                EINVAL
+            })
     }
 
     /// Gets the device going and says INIT.

@@ -6,9 +6,10 @@ use super::{dir, inode::deadline, mount::Fs};
 use crate::conn::Connection;
 use kernel::{prelude::*, sync::atomic::Relaxed};
 use rfuse_kapi::{
-    dentry::{LockedName, Looked, NewName},
+    dentry::{LockedName, Looked, NewName, StableName},
     ids::{self, MntIdmap},
     inode::Inode,
+    security::{security_dentry_init_security, LsmContext},
 };
 use rfuse_proto::{
     attr::{Node, Rdev},
@@ -20,6 +21,11 @@ use rfuse_proto::{
 const RENAME_FLAGS: u32 = 0b111;
 /// `RENAME_EXCHANGE`.
 const RENAME_EXCHANGE: u32 = 0b010;
+/// `RENAME_WHITEOUT`.
+const RENAME_WHITEOUT: u32 = 0b100;
+
+/// `S_IFLNK`.
+const S_IFLNK: u16 = 0o120_000;
 
 /// The minor version since which there is RENAME2.
 const RENAME2_MINOR: u32 = 23;
@@ -34,27 +40,72 @@ pub(crate) fn masked(conn: &Connection, mode: u16) -> (u32, u32) {
     (mode.into(), umask.into())
 }
 
-/// Where a name is to be made.
-pub(crate) fn place<'a>(
-    idmap: &MntIdmap,
-    dir: &Inode<Fs>,
-    name: &NewName<'a, Fs>,
-) -> op::NewName<'a> {
-    op::NewName {
-        parent: dir.data().nodeid(),
-        name: name.name(),
-        extension: extension(idmap, dir),
+/// Where a name is to be made, and what the server is to know of the node beside the operation.
+pub(crate) struct Place<'a> {
+    parent: u64,
+    name: &'a [u8],
+    owner: Option<op::Owner>,
+    /// With SECURITY_CTX, what the security modules say of the new node.
+    label: Option<Option<LsmContext>>,
+    group: Option<u32>,
+}
+
+impl<'a> Place<'a> {
+    /// A name in the directory `dir`, for a node with this mode. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of the security modules.
+    pub(crate) fn new(
+        idmap: &MntIdmap,
+        dir: &Inode<Fs>,
+        name: &StableName<'a, Fs>,
+        mode: u16,
+    ) -> Result<Self> {
+        let conn = &dir.super_data().conn;
+        Ok(Self {
+            parent: dir.data().nodeid(),
+            name: name.name(),
+            owner: owner(conn, idmap),
+            label: match conn.has(InitFlags::SECURITY_CTX) {
+                true => Some(security_dentry_init_security(name, mode)?),
+                false => None,
+            },
+            // A server that acts as the caller must know by which group the caller may write to the directory.
+            group: match conn.has(InitFlags::CREATE_SUPP_GROUP) {
+                true => dir.supplementary_group(idmap),
+                false => None,
+            },
+        })
+    }
+
+    /// As it is sent.
+    pub(crate) fn at(&self) -> op::NewName<'_> {
+        op::NewName {
+            parent: self.parent,
+            name: self.name,
+            owner: self.owner,
+            extensions: op::Extensions {
+                security: self.label.as_ref().map(|it| it.as_ref().map(context)),
+                group: self.group,
+            },
+        }
     }
 }
 
-/// A server that acts as the caller must know of the group by which the caller may write to the directory.
-pub(crate) fn extension(idmap: &MntIdmap, dir: &Inode<Fs>) -> op::Extension {
-    let conn = &dir.super_data().conn;
-    let group = match conn.has(InitFlags::CREATE_SUPP_GROUP) {
-        true => dir.supplementary_group(idmap),
-        false => None,
-    };
-    group.map_or(op::Extension::NONE, op::Extension::supplementary_group)
+fn context(label: &LsmContext) -> op::SecurityContext<'_> {
+    op::SecurityContext {
+        name: label.name(),
+        label: label.context(),
+    }
+}
+
+/// Who is to own what the caller makes, where that depends on the mount.
+fn owner(conn: &Connection, idmap: &MntIdmap) -> Option<op::Owner> {
+    conn.has(InitFlags::ALLOW_IDMAP).then(|| {
+        let (uid, gid) = ids::mapped_fsids(idmap);
+        op::Owner { uid, gid }
+    })
 }
 
 /// Asks the server to make a name, and enters it.
@@ -106,9 +157,10 @@ pub(crate) fn mknod<'a>(
     mode: u16,
     (major, minor): (u32, u32),
 ) -> Result<Looked<'a, Fs>> {
+    let place = Place::new(idmap, dir, &name.name(), mode)?;
     let (mode, umask) = masked(&dir.super_data().conn, mode);
     let operation = op::Mknod {
-        at: place(idmap, dir, &name),
+        at: place.at(),
         mode,
         rdev: Rdev { major, minor }.encode(),
         umask,
@@ -123,9 +175,10 @@ pub(crate) fn mkdir<'a>(
     name: NewName<'a, Fs>,
     mode: u16,
 ) -> Result<Looked<'a, Fs>> {
+    let place = Place::new(idmap, dir, &name.name(), mode)?;
     let (mode, umask) = masked(&dir.super_data().conn, mode);
     let operation = op::Mkdir {
-        at: place(idmap, dir, &name),
+        at: place.at(),
         mode,
         umask,
     };
@@ -139,8 +192,9 @@ pub(crate) fn symlink<'a>(
     name: NewName<'a, Fs>,
     target: &CStr,
 ) -> Result<Looked<'a, Fs>> {
+    let place = Place::new(idmap, dir, &name.name(), S_IFLNK)?;
     let operation = op::Symlink {
-        at: place(idmap, dir, &name),
+        at: place.at(),
         target: target.to_bytes(),
     };
     make(dir, name, operation)
@@ -164,7 +218,7 @@ pub(crate) fn link<'a>(
     let operation = op::Link {
         target: inode.data().nodeid(),
         parent: dir.data().nodeid(),
-        name: name.name(),
+        name: name.name().name(),
     };
     let linked = make(dir, name, operation);
     match linked {
@@ -227,6 +281,7 @@ fn unlinked(conn: &Connection, name: &LockedName<'_, Fs>) {
 ///
 /// `EINVAL` for flags that the protocol or the server does not know.
 pub(crate) fn rename(
+    idmap: &MntIdmap,
     (from_dir, from): (&Inode<Fs>, &LockedName<'_, Fs>),
     (to_dir, to): (&Inode<Fs>, &LockedName<'_, Fs>),
     flags: u32,
@@ -238,7 +293,18 @@ pub(crate) fn rename(
         from: old(from_dir, from),
         to: old(to_dir, to),
     };
-    let moved = ask_to_move(conn, names, flags);
+    let owner = match flags & RENAME_WHITEOUT {
+        0 => None,
+        _ => owner(conn, idmap),
+    };
+    let moved = ask_to_move(
+        conn,
+        op::Rename2 {
+            names,
+            flags,
+            owner,
+        },
+    );
     match moved {
         Ok(()) => {
             from_dir.data().touch(conn);
@@ -267,15 +333,16 @@ fn expire(conn: &Connection, name: &LockedName<'_, Fs>) {
     }
 }
 
-fn ask_to_move(conn: &Connection, names: op::Move<'_>, flags: u32) -> Result {
+fn ask_to_move(conn: &Connection, operation: op::Rename2<'_>) -> Result {
+    let flags = operation.flags;
     if flags == 0 {
-        return conn.call(op::Rename(names));
+        return conn.call(op::Rename(operation.names));
     }
     let minor = conn.negotiated().map_or(0, |it| it.minor);
     if flags & !RENAME_FLAGS != 0 || minor < RENAME2_MINOR || conn.lacks(Optional::Rename2) {
         return Err(EINVAL);
     }
-    match conn.call(op::Rename2 { names, flags }) {
+    match conn.call(operation) {
         Err(ENOSYS) => Err(EINVAL),
         other => other,
     }

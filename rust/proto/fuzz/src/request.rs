@@ -158,8 +158,10 @@ fn expect<O: Operation>(input: &Input<'_>, operation: &O, opcode: u32, nodeid: u
     assert_eq!(O::OPCODE as u32, opcode);
     let caller = Caller {
         unique: input.unique,
-        uid: input.uid,
-        gid: input.gid,
+        owner: op::Owner {
+            uid: input.uid,
+            gid: input.gid,
+        },
         pid: input.pid,
     };
     let mut buffer = vec![0; want.len()];
