@@ -47,7 +47,7 @@ damage = $(foreach name,SEED ANSWERS SECS DAMAGE,$(if $($(name)),--set 'RFUSE_$(
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
 modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
-built := $(if $(filter debug,$(KERNEL)),debug-kernel) suites $(if $(filter rfuse,$(FS)),$(modules) tools hostile)
+built := $(if $(filter debug,$(KERNEL)),debug-kernel) suites hostile $(if $(filter rfuse,$(FS)),$(modules) tools)
 debug_source = $$(readlink -f build/kernel-debug)/source
 
 .PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))

@@ -15,6 +15,8 @@ pub enum Timing {
     Behind(Duration),
     /// Not as long as the connection lasts.
     Never,
+    /// When the service says so, of the request with this number.
+    Settled(u64),
 }
 
 /// What the transport is told beside the answer itself.
@@ -53,6 +55,14 @@ impl Delivery {
             bytes,
             timing: Timing::Now,
             receipt: Receipt::Right,
+        }
+    }
+
+    /// An answer that is not known yet.
+    pub fn open(unique: u64) -> Self {
+        Self {
+            timing: Timing::Settled(unique),
+            ..Self::right(Vec::new())
         }
     }
 

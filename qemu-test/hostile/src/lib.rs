@@ -13,6 +13,7 @@ pub mod content;
 pub mod damage;
 pub mod delivery;
 pub mod journal;
+pub mod locks;
 pub mod request;
 pub mod server;
 pub mod service;

@@ -21,7 +21,7 @@ use hostile::damage::kinds::KINDS;
 use hostile::damage::Plan;
 use hostile::journal::Journal;
 use hostile::request::operation;
-use hostile::server::{Settings, Writeback};
+use hostile::server::{Features, Settings, Writeback};
 use hostile::service::Service;
 use rfuse_proto::wire::Opcode;
 
@@ -63,6 +63,8 @@ struct Arguments {
     #[arg(long)]
     list: bool,
     #[command(flatten)]
+    features: Features,
+    #[command(flatten)]
     plan: Plan,
 }
 
@@ -91,6 +93,7 @@ fn service(arguments: &Arguments) -> Result<Service> {
         max_write: arguments.max_write,
         open_flags: arguments.open_flags,
         lacks: arguments.lacks.clone(),
+        features: arguments.features.clone(),
         ..Settings::default()
     };
     let journal = match &arguments.journal {

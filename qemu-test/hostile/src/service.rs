@@ -2,13 +2,15 @@
 
 //! Requests in, deliveries out: server, damage and journal together, whatever the transport.
 
+use std::collections::{BTreeMap, HashMap};
+
 use rfuse_proto::wire::Opcode;
 
 use crate::damage::{Damage, Damager, Plan};
 use crate::delivery::{Delivery, Receipt};
 use crate::journal::Journal;
 use crate::request::Request;
-use crate::server::{Complaints, Server, Settings};
+use crate::server::{message, Answer, Complaints, Server, Settings};
 
 /// A server whose answers are damaged.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub struct Service {
     forged: bool,
     answers: u64,
     waiting: usize,
+    /// Requests that are not answered yet, by number, with their room.
+    open: HashMap<u64, (Vec<u8>, usize)>,
+    /// How many requests of each operation there were.
+    operations: BTreeMap<&'static str, u64>,
 }
 
 impl Service {
@@ -36,6 +42,8 @@ impl Service {
             forged: false,
             answers: 0,
             waiting: 0,
+            open: HashMap::new(),
+            operations: BTreeMap::new(),
         }
     }
 
@@ -50,6 +58,7 @@ impl Service {
         self.journal.note("restart of the device");
         self.damager.restarted();
         self.forged = false;
+        self.open.clear();
     }
 
     /// Takes note of how many requests wait for what the transport keeps back.
@@ -70,14 +79,40 @@ impl Service {
             }
         };
         let before = self.server.complaints();
-        let right = self.server.answer(&request).unwrap_or_default();
+        let answer = self.server.answer(&request);
         self.judge(request.opcode, before);
-        if right.len() > room {
+        *self.operations.entry(request.opcode.name()).or_default() += 1;
+        let unique = request.header.unique;
+        Some(match answer {
+            Answer::Reply(right) => self.deliver(&request, right),
+            Answer::Nothing => self.deliver(&request, Vec::new()),
+            Answer::Later => {
+                self.open.insert(unique, (message.to_vec(), room));
+                Delivery::open(unique)
+            }
+        })
+    }
+
+    /// Answers that have become known, and the numbers of their requests.
+    pub fn settled(&mut self) -> Vec<(u64, Delivery)> {
+        let settled = self.server.settled().into_iter();
+        let deliveries = settled.filter_map(|(unique, body)| {
+            let (bytes, room) = self.open.remove(&unique)?;
+            let request = Request::parse(&bytes, room).ok()?;
+            let right = message(&request, &body);
+            Some((unique, self.deliver(&request, right)))
+        });
+        deliveries.collect()
+    }
+
+    /// Takes the right answer to where it may be damaged.
+    fn deliver(&mut self, request: &Request<'_>, right: Vec<u8>) -> Delivery {
+        if right.len() > request.room {
             self.bad_request(&format!("no room: {request:?}"));
         }
         self.answers += 1;
         let nodes = self.server.nodes();
-        let (delivery, damage) = self.damager.spoil(&request, nodes, right);
+        let (delivery, damage) = self.damager.spoil(request, nodes, right);
         if let Some(Damage { kind, lie }) = damage {
             self.lied |= lie;
             self.forged |= delivery.receipt != Receipt::Right;
@@ -88,7 +123,7 @@ impl Service {
                 self.answers, header.unique, header.nodeid, kind.name
             ));
         }
-        Some(delivery)
+        delivery
     }
 
     fn bad_request(&mut self, what: &str) {
@@ -107,6 +142,8 @@ impl Service {
             ("unreleased", now.unreleased - before.unreleased),
             ("unforgotten", now.unforgotten - before.unforgotten),
             ("bad-writes", now.writes - before.writes),
+            ("bad-locks", now.locks - before.locks),
+            ("locks-left", now.locks_left - before.locks_left),
         ];
         for (what, number) in counts {
             if number > 0 && !self.lied {
@@ -122,10 +159,13 @@ impl Service {
     /// Counts, one a line.
     pub fn counters(&self) -> String {
         let (answers, damaged) = (self.damager.answers(), self.damager.damaged());
+        let operations = self.operations.iter();
+        let operations = operations.map(|(name, number)| format!("op {name} {number}\n"));
         format!(
-            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\n{}",
+            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\n{}{}",
             u8::from(self.damager.is_done()),
             self.waiting,
+            operations.collect::<String>(),
             self.journal.counters()
         )
     }
@@ -172,6 +212,15 @@ mod tests {
         for line in ["answers 10", "damaged 7", "done 1", "kind unique 7"] {
             assert!(counters.lines().any(|one| one == line), "{counters}");
         }
+    }
+
+    #[test]
+    fn operations_are_counted() {
+        let mut service = service(0.0);
+        for opcode in [Opcode::Statfs, Opcode::Lookup, Opcode::Statfs] {
+            service.handle(&message(opcode, 1), 4096);
+        }
+        assert!(service.counters().contains("op STATFS 2\n"));
     }
 
     #[test]

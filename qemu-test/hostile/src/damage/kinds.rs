@@ -39,12 +39,20 @@ impl Kind {
     /// Whether it may be done to an answer to this operation.
     pub fn fits(&self, opcode: Opcode) -> bool {
         match self.to {
-            To::Any => !matches!(opcode, Opcode::Forget | Opcode::BatchForget),
+            To::Any => has_answer(opcode),
             To::All => true,
             To::Only(these) => these.contains(&opcode),
             To::Mounted => opcode != Opcode::Init,
         }
     }
+}
+
+/// Whether there is an answer, rather than a receipt.
+fn has_answer(opcode: Opcode) -> bool {
+    !matches!(
+        opcode,
+        Opcode::Forget | Opcode::BatchForget | Opcode::Interrupt
+    )
 }
 
 const NODES: To = To::Only(&[

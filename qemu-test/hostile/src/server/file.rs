@@ -2,6 +2,7 @@
 
 //! Open files.
 
+use rfuse_proto::flags::RELEASE_FLOCK_UNLOCK;
 use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{FlushIn, FsyncIn, LseekIn, LseekOut, OpenIn, ReadIn, ReleaseIn};
 
@@ -55,6 +56,7 @@ impl Server {
     pub(super) fn flush(&mut self, request: &Request<'_>) -> Body {
         let (asked, _) = request.input::<FlushIn>()?;
         self.check_handle(request.nodeid(), asked.fh);
+        self.drop_owner(request.nodeid(), false, asked.lock_owner);
         Ok(Vec::new())
     }
 
@@ -67,6 +69,10 @@ impl Server {
     pub(super) fn release(&mut self, request: &Request<'_>) -> Body {
         let (asked, _) = request.input::<ReleaseIn>()?;
         self.check_handle(request.nodeid(), asked.fh);
+        if asked.release_flags & RELEASE_FLOCK_UNLOCK != 0 {
+            self.drop_owner(request.nodeid(), true, asked.lock_owner);
+        }
+        self.drop_ranges_of(request.nodeid(), asked.fh);
         self.handles.remove(&asked.fh);
         self.reap(request.nodeid());
         Ok(Vec::new())

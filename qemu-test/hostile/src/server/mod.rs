@@ -8,6 +8,9 @@ mod change_tests;
 mod data;
 mod dir;
 mod file;
+mod lock;
+#[cfg(test)]
+mod lock_tests;
 mod make;
 mod moving;
 mod name;
@@ -18,20 +21,32 @@ mod tests;
 mod xattr;
 
 pub use self::dir::{record, ALIGN};
-pub use self::settings::{Settings, Writeback};
+pub use self::settings::{Features, Settings, Writeback};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rfuse_proto::flags::InitFlags;
 use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{Opcode, OpenOut, OutHeader};
 use zerocopy::{Immutable, IntoBytes};
 
+use crate::locks::Locks;
 use crate::request::{errno, Request, HEAD};
 use crate::tree::{Dir, Kind, Node, Tree};
 
 /// What a handler answers: the body, or an error.
 pub type Body = Result<Vec<u8>, Errno>;
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This answer.
+    Reply(Vec<u8>),
+    /// It has none.
+    Nothing,
+    /// One that comes later: see [`Server::settled`].
+    Later,
+}
 
 /// What a client does that it must not, on a server that tells no lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +61,10 @@ pub struct Complaints {
     pub unforgotten: u64,
     /// WRITEs whose data are not as long as they say, or longer than what was settled.
     pub writes: u64,
+    /// Locks on what is no range.
+    pub locks: u64,
+    /// Locks still held at DESTROY.
+    pub locks_left: u64,
 }
 
 /// The tree, and what the client has of it.
@@ -60,6 +79,11 @@ pub struct Server {
     lookups: HashMap<u64, u64>,
     handles: HashMap<u64, u64>,
     last_handle: u64,
+    locks: Locks,
+    /// Requests that waited for a lock and do so no more.
+    cancelled: Vec<u64>,
+    /// Requests that were interrupted and not seen yet, or are done.
+    interrupted_early: VecDeque<u64>,
     destroyed: bool,
     complaints: Complaints,
 }
@@ -75,6 +99,9 @@ impl Server {
             lookups: HashMap::new(),
             handles: HashMap::new(),
             last_handle: 0,
+            locks: Locks::default(),
+            cancelled: Vec::new(),
+            interrupted_early: VecDeque::new(),
             destroyed: false,
             complaints: Complaints::default(),
         }
@@ -90,16 +117,22 @@ impl Server {
         self.complaints
     }
 
-    /// The right answer; `None` to a request that has none.
-    pub fn answer(&mut self, request: &Request<'_>) -> Option<Vec<u8>> {
+    /// The right answer.
+    pub fn answer(&mut self, request: &Request<'_>) -> Answer {
+        let lacking = self.settings.lacks.contains(&request.opcode);
         let body = match request.opcode {
             Opcode::Forget | Opcode::BatchForget => {
                 self.forget(request);
-                return None;
+                return Answer::Nothing;
             }
+            Opcode::Interrupt => return self.interrupt(request),
+            Opcode::Setlk | Opcode::Setlkw if !lacking => match self.setlk(request) {
+                Some(body) => body,
+                None => return Answer::Later,
+            },
             _ => self.body(request),
         };
-        Some(message(request, &body))
+        Answer::Reply(message(request, &body))
     }
 
     fn body(&mut self, request: &Request<'_>) -> Body {
@@ -136,6 +169,7 @@ impl Server {
             Opcode::Fallocate => self.fallocate(request),
             Opcode::CopyFileRange | Opcode::CopyFileRange64 => self.copy(request),
             Opcode::Syncfs => Ok(Vec::new()),
+            Opcode::Getlk => self.getlk(request),
             Opcode::Setxattr => self.setxattr(request),
             Opcode::Removexattr => self.removexattr(request),
             Opcode::Getxattr => self.getxattr(request),
@@ -231,7 +265,7 @@ fn bytes(out: &(impl IntoBytes + Immutable)) -> Vec<u8> {
 }
 
 /// Head and body together.
-fn message(request: &Request<'_>, body: &Body) -> Vec<u8> {
+pub fn message(request: &Request<'_>, body: &Body) -> Vec<u8> {
     let (error, body) = match body {
         Ok(body) => (0, body.as_slice()),
         Err(errno) => (-i32::from(errno.get()), &[][..]),

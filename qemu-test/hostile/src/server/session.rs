@@ -21,7 +21,7 @@ impl Server {
             false => InitFlags::NONE,
         };
         self.inits += 1;
-        let known = self.settings.flags | writeback;
+        let known = self.settings.flags | writeback | self.settings.features.flags();
         self.flags = InitFlags::from_wire(offer.flags, offer.flags2) & known;
         let (flags, flags2) = self.flags.to_wire();
         Ok(bytes(&InitOut {
@@ -39,6 +39,8 @@ impl Server {
 
     pub(super) fn destroy(&mut self) -> Body {
         self.complaints.unreleased += self.handles.len() as u64;
+        self.complaints.locks_left += self.locks.held();
+        self.drop_locks();
         self.handles.clear();
         self.destroyed = true;
         Ok(Vec::new())
@@ -51,6 +53,7 @@ impl Server {
             self.complaints.unforgotten += self.lookups.values().sum::<u64>();
         }
         self.destroyed = false;
+        self.drop_locks();
         self.lookups.clear();
         self.handles.clear();
         for nodeid in self.tree.nameless() {

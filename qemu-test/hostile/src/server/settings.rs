@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use rfuse_proto::flags::InitFlags;
 use rfuse_proto::wire::Opcode;
 
@@ -31,6 +31,28 @@ impl Writeback {
     }
 }
 
+/// What the stock virtiofsd does not have, or has only when asked.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Features {
+    /// Keep locks (POSIX_LOCKS, FLOCK_LOCKS)
+    #[arg(long)]
+    pub locks: bool,
+}
+
+impl Features {
+    /// What is confirmed for them if offered.
+    pub fn flags(&self) -> InitFlags {
+        let flags = [(
+            self.locks,
+            InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS,
+        )];
+        flags
+            .iter()
+            .filter(|(has, _)| *has)
+            .fold(InitFlags::NONE, |all, (_, flags)| all | *flags)
+    }
+}
+
 /// How the server serves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -46,6 +68,8 @@ pub struct Settings {
     pub open_flags: u32,
     /// Operations that are answered with ENOSYS.
     pub lacks: Vec<Opcode>,
+    /// What it has beside.
+    pub features: Features,
 }
 
 impl Default for Settings {
@@ -68,6 +92,7 @@ impl Default for Settings {
             max_write: 1 << 20,
             open_flags: 0,
             lacks: Vec::new(),
+            features: Features::default(),
         }
     }
 }

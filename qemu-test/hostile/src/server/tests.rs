@@ -33,7 +33,9 @@ pub(super) fn ask<O: Operation>(
     op::encode(operation, &caller, &mut message).unwrap();
     let fixed = op::fixed_reply_len::<O>();
     let request = Request::parse(&message, fixed + tail).unwrap();
-    let answer = server.answer(&request).unwrap();
+    let Answer::Reply(answer) = server.answer(&request) else {
+        panic!("no answer")
+    };
     let (head, rest) = OutHeader::read_from_prefix(&answer).unwrap();
     let got = reply::check(&head, answer.len(), 8, fixed - HEAD, tail)
         .map_err(|error| i32::from(error.errno().get()))?;
@@ -71,7 +73,7 @@ pub(super) fn forget(server: &mut Server, nodes: &[ForgetOne]) {
     let (len, count) = op::encode_forgets(nodes, 46, 2, &mut message);
     assert_eq!(count, nodes.len());
     let request = Request::parse(&message[..len], 0).unwrap();
-    assert_eq!(server.answer(&request), None);
+    assert_eq!(server.answer(&request), Answer::Nothing);
 }
 
 pub(super) fn path(server: &mut Server, names: &[&str]) -> u64 {

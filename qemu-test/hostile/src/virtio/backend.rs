@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use hostile::delivery::{Receipt, Timing};
+use hostile::delivery::{Delivery, Receipt, Timing};
 use hostile::service::Service;
 use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
 use vhost_user_backend::{VhostUserBackend, VringMutex, VringState, VringT};
@@ -114,10 +114,27 @@ impl Backend {
     }
 
     fn answer(&self, message: &[u8], address: Address, vrings: &[Vring]) -> Result<()> {
-        let delivery = lock(&self.service).handle(message, address.room());
-        let Some(delivery) = delivery else {
-            return self.on_ring(&address, vrings, |state| add_used(state, address.head, 0));
+        let (delivery, settled) = {
+            let mut service = lock(&self.service);
+            (
+                service.handle(message, address.room()),
+                service.settled(),
+            )
         };
+        match delivery {
+            Some(delivery) => self.deliver(delivery, address, vrings)?,
+            None => self.on_ring(&address, vrings, |state| add_used(state, address.head, 0))?,
+        }
+        for (unique, delivery) in settled {
+            let open = lock(&self.shelf).open(unique);
+            if let Some(address) = open {
+                self.deliver(delivery, address, vrings)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, delivery: Delivery, address: Address, vrings: &[Vring]) -> Result<()> {
         let (timing, now) = (delivery.timing, Instant::now());
         let parcel = Parcel { address, delivery };
         match timing {
@@ -129,6 +146,7 @@ impl Backend {
             Timing::After(time) => self.keep(Some(now + time), Held::Late(parcel, false)),
             Timing::Behind(time) => self.keep(Some(now + time), Held::Late(parcel, true)),
             Timing::Never => self.keep(None, Held::Never(parcel.address)),
+            Timing::Settled(unique) => self.keep(None, Held::Open(unique, parcel.address)),
         }
         Ok(())
     }
@@ -146,7 +164,7 @@ impl Backend {
                         add_used(state, address.head, claimed)
                     })?;
                 }
-                Held::Never(_) => {}
+                Held::Never(_) | Held::Open(..) => {}
             }
         }
         self.tell_waiting();

@@ -13,6 +13,8 @@ pub enum Held {
     Late(Parcel, bool),
     /// An answer that goes out no more.
     Never(Address),
+    /// An answer that is not known yet, to the request with this number.
+    Open(u64, Address),
     /// An answer that was sent, to be reported once more with this length.
     Echo(Address, u32),
 }
@@ -55,13 +57,23 @@ impl Shelf {
         let beside = |other: &Address| (other.queue, other.epoch) == (than.queue, than.epoch);
         let waits = |held: &Held| match held {
             Held::Late(parcel, _) => beside(&parcel.address),
-            Held::Never(address) => beside(address),
+            Held::Never(address) | Held::Open(_, address) => beside(address),
             Held::Echo(..) => false,
         };
         let found = self.items.iter().position(|(_, held)| waits(held))?;
         match self.items.swap_remove(found).1 {
             Held::Late(parcel, _) => Some(parcel.address),
-            Held::Never(address) | Held::Echo(address, _) => Some(address),
+            Held::Never(address) | Held::Open(_, address) | Held::Echo(address, _) => Some(address),
+        }
+    }
+
+    /// Takes the address of the request with that number, whose answer has become known.
+    pub fn open(&mut self, unique: u64) -> Option<Address> {
+        let is_it = |held: &Held| matches!(held, Held::Open(number, _) if *number == unique);
+        let found = self.items.iter().position(|(_, held)| is_it(held))?;
+        match self.items.swap_remove(found).1 {
+            Held::Open(_, address) => Some(address),
+            _ => None,
         }
     }
 
