@@ -6,11 +6,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Mutex;
 
-use anyhow::{bail, Result};
+use anyhow::{anyhow, bail, Context as _, Result};
 use clap::Parser;
 
 use hostile::damage::Plan;
 use hostile::service::Service;
+use rfuse_proto::reply::Errno;
 
 use crate::virtio::lock;
 
@@ -39,6 +40,16 @@ fn one(mut stream: &UnixStream, service: &Mutex<Service>) -> Result<()> {
     Ok(())
 }
 
+/// A change of the tree that is not the client's, at a path below the root.
+fn change<'a>(
+    mut words: impl Iterator<Item = &'a str>,
+    act: impl FnOnce(&str) -> Result<(), Errno>,
+) -> Result<String> {
+    let path = words.next().context("make and remove want a path")?;
+    act(path).map_err(|error| anyhow!("{path}: error {}", error.get()))?;
+    Ok(String::new())
+}
+
 fn obey(line: &str, service: &Mutex<Service>) -> Result<String> {
     let mut words = line.split_whitespace();
     match words.next() {
@@ -48,6 +59,8 @@ fn obey(line: &str, service: &Mutex<Service>) -> Result<String> {
             lock(service).set_plan(order.plan);
             Ok(String::new())
         }
-        _ => bail!("knows counters and damage, not {line:?}"),
+        Some("make") => change(words, |place| lock(service).make(place)),
+        Some("remove") => change(words, |place| lock(service).remove(place)),
+        _ => bail!("knows counters, damage, make and remove, not {line:?}"),
     }
 }

@@ -32,7 +32,7 @@ struct Arguments {
     /// Socket for QEMU
     #[arg(long, value_name = "PATH", required_unless_present = "list")]
     socket_path: Option<PathBuf>,
-    /// Socket for orders while it runs: `counters`, `damage OPTION…`
+    /// Socket for orders while it runs: `counters`, `damage OPTION…`, `make PATH`, `remove PATH`
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
     /// File for a line about each damaged answer

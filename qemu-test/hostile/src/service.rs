@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::Opcode;
 
 use crate::damage::{Damage, Damager, Plan};
@@ -143,6 +144,7 @@ impl Service {
             ("unforgotten", now.unforgotten - before.unforgotten),
             ("bad-writes", now.writes - before.writes),
             ("bad-locks", now.locks - before.locks),
+            ("bad-dots", now.dots - before.dots),
             ("locks-left", now.locks_left - before.locks_left),
         ];
         for (what, number) in counts {
@@ -154,6 +156,24 @@ impl Service {
         if opcode == Opcode::Init {
             self.lied = false;
         }
+    }
+
+    /// Makes an empty file, as somebody else would who has the tree.
+    ///
+    /// # Errors
+    ///
+    /// As CREATE has them.
+    pub fn make(&mut self, path: &str) -> Result<(), Errno> {
+        self.server.make_beside(path)
+    }
+
+    /// Removes a name, as somebody else would who has the tree.
+    ///
+    /// # Errors
+    ///
+    /// As UNLINK has them.
+    pub fn remove(&mut self, path: &str) -> Result<(), Errno> {
+        self.server.remove_beside(path)
     }
 
     /// Counts, one a line.

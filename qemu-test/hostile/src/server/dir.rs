@@ -26,7 +26,8 @@ impl Server {
         self.dir(request.nodeid())?;
         Ok(bytes(&OpenOut {
             fh: self.handle(request.nodeid()),
-            ..OpenOut::default()
+            open_flags: self.settings.features.dir_flags,
+            backing_id: 0,
         }))
     }
 

@@ -4,82 +4,18 @@
 
 use rfuse_proto::flags::{LK_FLOCK, RELEASE_FLOCK_UNLOCK};
 use rfuse_proto::op::{F_RDLCK, F_UNLCK, F_WRLCK};
-use rfuse_proto::wire::{
-    FileLock, FlushIn, InHeader, InitIn, InterruptIn, LkIn, LkOut, OpenIn, ReleaseIn,
-    KERNEL_VERSION,
-};
+use rfuse_proto::wire::{FileLock, FlushIn, InterruptIn, LkIn, LkOut, ReleaseIn};
 use zerocopy::FromBytes;
 
+use super::client::Session;
 use super::*;
 use crate::locks::LAST;
 
-const NODE: u64 = 3;
-
-/// A server, and the numbers of the requests that it gets.
-struct Session {
-    server: Server,
-    unique: u64,
-}
-
-impl Session {
-    fn new(features: Features) -> Self {
-        let settings = Settings {
-            features,
-            ..Settings::default()
-        };
-        let server = Server::new(settings);
-        let mut session = Self { server, unique: 0 };
-        let offer = InitIn {
-            major: KERNEL_VERSION,
-            flags: u32::MAX,
-            ..InitIn::default()
-        };
-        session.ask(Opcode::Init, &offer).unwrap();
-        session
-    }
-
-    fn with_locks() -> Self {
-        Self::new(Features {
-            locks: true,
-            ..Features::default()
-        })
-    }
-
-    /// Sends a request: its answer's body, `None` if that comes later.
-    fn send(&mut self, opcode: Opcode, body: &(impl IntoBytes + Immutable)) -> Option<Body> {
-        self.unique += 2;
-        let header = InHeader {
-            unique: self.unique,
-            nodeid: NODE,
-            ..InHeader::default()
-        };
-        let request = Request {
-            header,
-            opcode,
-            body: body.as_bytes(),
-            room: 4096,
-        };
-        let answer = match self.server.answer(&request) {
-            Answer::Reply(answer) => answer,
-            Answer::Nothing => return Some(Ok(Vec::new())),
-            Answer::Later => return None,
-        };
-        let head = OutHeader::read_from_prefix(&answer).unwrap().0;
-        Some(match head.error {
-            0 => Ok(answer[HEAD..].to_vec()),
-            error => Err(errno(-error)),
-        })
-    }
-
-    fn ask(&mut self, opcode: Opcode, body: &(impl IntoBytes + Immutable)) -> Body {
-        self.send(opcode, body).unwrap()
-    }
-
-    /// Another open file.
-    fn open(&mut self) -> u64 {
-        let out = self.ask(Opcode::Open, &OpenIn::default()).unwrap();
-        OpenOut::read_from_bytes(&out).unwrap().fh
-    }
+fn with_locks() -> Session {
+    Session::new(Features {
+        locks: true,
+        ..Features::default()
+    })
 }
 
 fn asked(owner: u64, fh: u64, type_: u32, range: (u64, u64), lk_flags: u32) -> LkIn {
@@ -112,7 +48,7 @@ fn locks_are_kept_only_where_that_was_settled() {
 
 #[test]
 fn a_lock_in_the_way_is_told_of() {
-    let mut session = Session::with_locks();
+    let mut session = with_locks();
     let fh = session.open();
     let first = asked(1, fh, F_RDLCK, (5, 9), 0);
     assert_eq!(session.ask(Opcode::Setlk, &first), Ok(vec![]));
@@ -128,7 +64,7 @@ fn a_lock_in_the_way_is_told_of() {
 
 #[test]
 fn who_waits_is_answered_when_the_lock_is_free_or_he_is_interrupted() {
-    let mut session = Session::with_locks();
+    let mut session = with_locks();
     let fh = session.open();
     let take = |owner| asked(owner, fh, F_WRLCK, WHOLE, 0);
     assert_eq!(session.send(Opcode::Setlkw, &take(1)), Some(Ok(vec![])));
@@ -155,7 +91,7 @@ fn who_waits_is_answered_when_the_lock_is_free_or_he_is_interrupted() {
 /// An interruption travels by another queue.
 #[test]
 fn an_interruption_may_come_before_its_request() {
-    let mut session = Session::with_locks();
+    let mut session = with_locks();
     let fh = session.open();
     let take = |owner| asked(owner, fh, F_WRLCK, WHOLE, 0);
     session.ask(Opcode::Setlk, &take(1)).unwrap();
@@ -168,7 +104,7 @@ fn an_interruption_may_come_before_its_request() {
 
 #[test]
 fn closing_gives_up_what_belongs_to_the_open_file() {
-    let mut session = Session::with_locks();
+    let mut session = with_locks();
     let (one, two) = (session.open(), session.open());
     for (owner, fh, flags) in [(1, one, LK_FLOCK), (7, one, 0), (8, two, 0)] {
         let range = if flags == 0 { (owner, owner) } else { WHOLE };
@@ -190,7 +126,7 @@ fn closing_gives_up_what_belongs_to_the_open_file() {
 
 #[test]
 fn ranges_that_are_none_are_complained_of() {
-    let mut session = Session::with_locks();
+    let mut session = with_locks();
     let fh = session.open();
     let bad = [
         asked(1, fh, F_WRLCK, (5, 4), 0),

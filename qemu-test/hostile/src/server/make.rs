@@ -96,7 +96,7 @@ impl Server {
     }
 
     /// A name that may be made there.
-    fn new_name<'a>(&self, parent: u64, name: &'a [u8]) -> Result<&'a [u8], Errno> {
+    pub(super) fn new_name<'a>(&self, parent: u64, name: &'a [u8]) -> Result<&'a [u8], Errno> {
         match self.writable_dir(parent)?.find(name) {
             Some(_) => Err(errno(libc::EEXIST)),
             None if name.len() > NAME_MAX => Err(errno(libc::ENAMETOOLONG)),

@@ -3,6 +3,9 @@
 //! The server: one handler an operation, each with the answer that is right.
 
 mod attr;
+mod beside;
+#[cfg(test)]
+mod client;
 #[cfg(test)]
 mod change_tests;
 mod data;
@@ -65,6 +68,8 @@ pub struct Complaints {
     pub locks: u64,
     /// Locks still held at DESTROY.
     pub locks_left: u64,
+    /// Lookups of `.` and `..` that were not settled.
+    pub dots: u64,
 }
 
 /// The tree, and what the client has of it.

@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// What a name that may go stands for.
-    fn named(&self, (parent, name): Place<'_>) -> Result<u64, Errno> {
+    pub(super) fn named(&self, (parent, name): Place<'_>) -> Result<u64, Errno> {
         self.writable_dir(parent)?.find(name).ok_or(Errno::ENOENT)
     }
 
@@ -117,7 +117,7 @@ impl Server {
         Ok(())
     }
 
-    fn remove(&mut self, (parent, name): Place<'_>) -> Body {
+    pub(super) fn remove(&mut self, (parent, name): Place<'_>) -> Body {
         if let Some(ino) = self.tree.leave(parent, name) {
             self.changed(ino);
             self.reap(ino);

@@ -2,6 +2,7 @@
 
 //! Names and the lookups that are counted for them.
 
+use rfuse_proto::flags::InitFlags;
 use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{BatchForgetIn, EntryOut, ForgetIn, ForgetOne, Opcode, ROOT_ID};
 use zerocopy::FromBytes;
@@ -12,13 +13,29 @@ use crate::tree::Kind;
 
 impl Server {
     pub(super) fn lookup(&mut self, request: &Request<'_>) -> Body {
-        let dir = self.dir(request.nodeid())?;
         let ino = match name(request.body)? {
-            b"." => request.nodeid(),
-            b".." => dir.parent,
-            name => dir.find(name).ok_or(Errno::ENOENT)?,
+            b"." | b".." if !self.flags.contains(InitFlags::EXPORT_SUPPORT) => {
+                self.complaints.dots += 1;
+                return Err(errno(libc::EINVAL));
+            }
+            b"." => self.found_again(request.nodeid())?,
+            b".." => self.dir(request.nodeid())?.parent,
+            name => self
+                .dir(request.nodeid())?
+                .find(name)
+                .ok_or(Errno::ENOENT)?,
         };
         Ok(bytes(&self.entry(ino)?))
+    }
+
+    /// A node by its number alone: one that has a name, or is open.
+    fn found_again(&self, nodeid: u64) -> Result<u64, Errno> {
+        let node = self.node(nodeid)?;
+        let is_open = self.handles.values().any(|open| *open == nodeid);
+        match node.is_nameless() && !is_open {
+            true => Err(errno(libc::ESTALE)),
+            false => Ok(nodeid),
+        }
     }
 
     /// The answer that a lookup of this node has; counts the lookup.

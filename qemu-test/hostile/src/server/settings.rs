@@ -37,15 +37,28 @@ pub struct Features {
     /// Keep locks (POSIX_LOCKS, FLOCK_LOCKS)
     #[arg(long)]
     pub locks: bool,
+    /// Find nodes by their number alone (EXPORT_SUPPORT)
+    #[arg(long)]
+    pub export: bool,
+    /// Let targets of links be cached (CACHE_SYMLINKS)
+    #[arg(long)]
+    pub cache_symlinks: bool,
+    /// FOPEN_* flags of every opened directory, as a number (8: may be cached, 10: and kept from one to the next)
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub dir_flags: u32,
 }
 
 impl Features {
     /// What is confirmed for them if offered.
     pub fn flags(&self) -> InitFlags {
-        let flags = [(
-            self.locks,
-            InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS,
-        )];
+        let flags = [
+            (
+                self.locks,
+                InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS,
+            ),
+            (self.export, InitFlags::EXPORT_SUPPORT),
+            (self.cache_symlinks, InitFlags::CACHE_SYMLINKS),
+        ];
         flags
             .iter()
             .filter(|(has, _)| *has)

@@ -104,12 +104,17 @@ fn names() {
     let mut server = Server::new(Settings::default());
     let deep = path(&mut server, &["deep"]);
     let down = path(&mut server, &["deep", "down"]);
+    assert_eq!(look(&mut server, down, b".."), Err(libc::EINVAL));
+    assert_eq!(server.complaints().dots, 1);
+    server.flags = InitFlags::EXPORT_SUPPORT;
     assert_eq!(look(&mut server, down, b".."), Ok(deep));
     assert_eq!(look(&mut server, down, b"."), Ok(down));
     assert_eq!(look(&mut server, ROOT_ID, b"none"), Err(libc::ENOENT));
     assert_eq!(look(&mut server, 1 << 40, b"none"), Err(libc::ESTALE));
     let link = path(&mut server, &["links", "dir"]);
     assert_eq!(look(&mut server, link, b"x"), Err(libc::ENOTDIR));
+    assert_eq!(look(&mut server, link, b"."), Ok(link));
+    assert_eq!(look(&mut server, 1 << 40, b"."), Err(libc::ESTALE));
     let (_, target) = ask(&mut server, &op::Readlink { nodeid: link }, 4096).unwrap();
     assert_eq!(target, b"../deep/down");
 }
