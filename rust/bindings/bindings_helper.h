@@ -15,6 +15,7 @@
 #include <linux/fuse.h>
 #include <linux/iomap.h>
 #include <linux/io_uring/cmd.h>
+#include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>

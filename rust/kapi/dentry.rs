@@ -7,6 +7,7 @@
 use crate::{
     bindings,
     fs::FileSystem,
+    fs_context,
     inode::{Inode, LentInode},
     super_block::SuperBlock,
     walk::{LookupFlags, RefWalk, Walk},
@@ -145,6 +146,25 @@ impl<T: FileSystem> Dentry<T> {
             let parent = bindings::dget_parent(self.as_ptr());
             ARef::from_raw(NonNull::new_unchecked(parent.cast()))
         }
+    }
+
+    /// The name it has now, which another task may change at once. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn current_name(&self) -> Result<KVec<u8>> {
+        let mut snapshot = bindings::name_snapshot::default();
+        let mut name = KVec::new();
+        // SAFETY: The dentry is referenced. The snapshot stays in place until it is released, and its
+        // name stays with it.
+        unsafe {
+            bindings::take_dentry_name_snapshot(&mut snapshot, self.as_ptr());
+            let result = name.extend_from_slice(qstr_bytes(&snapshot.name), GFP_KERNEL);
+            bindings::release_dentry_name_snapshot(&mut snapshot);
+            result?;
+        }
+        Ok(name)
     }
 
     /// Unhashes the dentry. Does not sleep.
@@ -531,6 +551,7 @@ struct Table<T>(PhantomData<T>);
 impl<T: FileSystem> Table<T> {
     const OPERATIONS: bindings::dentry_operations = bindings::dentry_operations {
         d_revalidate: Some(d_revalidate::<T>),
+        d_automount: Some(fs_context::d_automount::<T>),
         ..pin_init::zeroed()
     };
 }

@@ -27,7 +27,7 @@ pub struct FileId {
 
 impl FileId {
     // CAST: The halves of the number.
-    fn to_words(self) -> [u32; WORDS] {
+    fn into_words(self) -> [u32; WORDS] {
         [(self.id >> 32) as u32, self.id as u32, self.generation]
     }
 
@@ -65,7 +65,6 @@ pub trait Export: 'static {
 }
 
 /// The table of operations of an [`Export`].
-#[derive(Clone, Copy)]
 pub struct ExportOps<T: FileSystem>(&'static bindings::export_operations, PhantomData<T>);
 
 impl<T: FileSystem> ExportOps<T> {
@@ -79,7 +78,7 @@ impl<T: FileSystem> ExportOps<T> {
         Self(&Table::<E>::ENCODING, PhantomData)
     }
 
-    pub(crate) fn as_ptr(self) -> *const bindings::export_operations {
+    pub(crate) fn as_ptr(&self) -> *const bindings::export_operations {
         self.0
     }
 }
@@ -129,7 +128,7 @@ unsafe extern "C" fn encode_fh<E: Export>(
         // SAFETY: By the safety requirements, and `parent` is not looked at if it is null: there is
         // no chunk for it.
         let inode = unsafe { LentInode::from_raw(inode) };
-        fh.copy_from_slice(&E::file_id(inode).to_words());
+        fh.copy_from_slice(&E::file_id(inode).into_words());
     }
     // CAST: Small constants.
     kind as c_int

@@ -84,6 +84,14 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// Makes the context of a mount, submount or reconfiguration.
     fn init_context(fc: &FsContext<'_, Self>) -> Result<Self::Context>;
 
+    /// Somebody walks over a name that is to be mounted on (`S_AUTOMOUNT`): makes `context` that of the file
+    /// system to mount there. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The walk fails with them.
+    fn automount(point: &Dentry<Self>, context: &mut Self::Context) -> Result;
+
     /// Takes a parameter that [`FileSystem::PARAMETERS`] lists. The VFS itself handles `source` and
     /// the generic flags (`ro`, `sync`, …).
     fn parse_param(

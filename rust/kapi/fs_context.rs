@@ -7,6 +7,7 @@
 
 use crate::{
     bindings,
+    dentry::Dentry,
     fs::{FileSystem, Registration},
     super_block::{self, SuperBlock},
 };
@@ -332,6 +333,30 @@ unsafe extern "C" fn parse_param<T: FileSystem>(
         T::parse_param(&fc, context, parameter)?;
         Ok(0)
     })
+}
+
+/// Makes a mount for a name that is to be mounted on.
+///
+/// # Safety
+///
+/// Called by the VFS with a path of the file system `T`, which it keeps.
+pub(crate) unsafe extern "C" fn d_automount<T: FileSystem>(
+    path: *mut bindings::path,
+) -> *mut bindings::vfsmount {
+    let mount = || {
+        // SAFETY: By the safety requirements. A context is used by its maker alone.
+        unsafe {
+            let dentry = (*path).dentry;
+            let fc = from_err_ptr(bindings::fs_context_for_submount(
+                (*(*dentry).d_sb).s_type,
+                dentry,
+            ))?;
+            let fc = ScopeGuard::new_with_data(fc, |fc| bindings::put_fs_context(fc));
+            T::automount(Dentry::from_raw(dentry), private::<T>(*fc))?;
+            from_err_ptr(bindings::fc_mount((*fc).cast()))
+        }
+    };
+    mount().unwrap_or_else(Error::to_ptr)
 }
 
 /// Finds or makes the superblock, and its root.

@@ -56,6 +56,8 @@ pub struct NewInodeParams<'a, T: FileSystem> {
     /// Whether the VFS keeps the times of changes; else they are the file system's business
     /// (`S_NOCMTIME`).
     pub keeps_cmtime: bool,
+    /// Whether it is a directory that is mounted on when somebody walks over it (`S_AUTOMOUNT`).
+    pub automount: bool,
     /// Size in bytes.
     pub size: u64,
     /// Other attributes.
@@ -211,6 +213,9 @@ impl<T: FileSystem> NewInode<T> {
             (*inode).i_mode = params.kind.type_bits();
             (*inode).i_generation = params.generation;
             (*inode).i_flags |= bindings::S_NOATIME;
+            if params.automount {
+                (*inode).i_flags |= bindings::S_AUTOMOUNT;
+            }
             if !params.keeps_cmtime {
                 (*inode).i_flags |= bindings::S_NOCMTIME;
             }

@@ -4,10 +4,14 @@
 
 use core::fmt;
 
+use crate::flags::ATTR_SUBMOUNT;
 use crate::wire;
 
 /// Bits of a mode that hold the file type.
 const S_IFMT: u16 = 0o170_000;
+
+/// `S_IFDIR`.
+const S_IFDIR: u16 = 0o040_000;
 
 /// The seven file types.
 const TYPES: [u16; 7] = [
@@ -212,6 +216,11 @@ impl Attributes {
     /// File type, the upper bits of the mode.
     pub const fn file_type(&self) -> u16 {
         self.mode & S_IFMT
+    }
+
+    /// Whether another file system of the server is to be mounted on the node (SUBMOUNTS).
+    pub const fn is_mount_point(&self) -> bool {
+        self.flags & ATTR_SUBMOUNT != 0 && self.file_type() == S_IFDIR
     }
 
     /// Checks that a node has kept the file type of `mode`, as every node must.

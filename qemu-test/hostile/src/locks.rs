@@ -45,15 +45,13 @@ impl Lock {
     }
 
     fn conflicts(&self, other: &Self) -> bool {
-        self.owner != other.owner
-            && self.overlaps(other)
-            && (self.exclusive || other.exclusive)
+        self.owner != other.owner && self.overlaps(other) && (self.exclusive || other.exclusive)
     }
 
     /// Whether both are one: of the same kind, and no byte is between them.
     fn continues(&self, other: &Self) -> bool {
-        let near = self.start <= other.end.saturating_add(1)
-            && other.start <= self.end.saturating_add(1);
+        let near =
+            self.start <= other.end.saturating_add(1) && other.start <= self.end.saturating_add(1);
         self.owner == other.owner && self.exclusive == other.exclusive && near
     }
 

@@ -3,14 +3,11 @@
 //! Background requests: nobody waits for them, and only so many are with the server at a time.
 
 use super::{
+    generations::Generations,
     request::{Completion, OwnedRequest, Payload, Request, Role},
     Connection,
 };
-use kernel::{
-    new_condvar, new_spinlock,
-    prelude::*,
-    sync::{CondVar, SpinLock},
-};
+use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 use rfuse_kapi::{handoff::Chain, handoff::Gfp, memalloc::MemallocNofs};
 use rfuse_proto::op::Operation;
 
@@ -29,15 +26,16 @@ struct Queue {
 pub(crate) struct Background {
     #[pin]
     queue: SpinLock<Queue>,
+    /// Those that were not ended yet.
     #[pin]
-    idle: CondVar,
+    under_way: Generations,
 }
 
 impl Background {
     pub(super) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             queue <- new_spinlock!(Queue { waiting: Chain::new(), queued: 0, active: 0 }),
-            idle <- new_condvar!(),
+            under_way <- Generations::new(),
         })
     }
 }
@@ -55,15 +53,12 @@ impl Connection {
         completion: Option<KBox<dyn Completion>>,
         gfp: Gfp,
     ) -> Result {
-        let role = Role::Background {
-            completion,
-            moved: O::moved,
-        };
         let mut request = self
             .engine
             .requests
-            .alloc(Request::new(role, payload), gfp)?;
+            .alloc(Request::new(background::<O>(completion), payload), gfp)?;
         request.encode(operation, &self.caller())?;
+        self.begin_background(&mut request);
         self.background.queue.lock().push(request);
         self.run_background();
         Ok(())
@@ -85,13 +80,10 @@ impl Connection {
         if self.is_aborted() {
             return Err(ECONNABORTED);
         }
-        let role = Role::Background {
-            completion: Some(completion),
-            moved: O::moved,
-        };
-        let blank = Request::new(role, payload);
+        let blank = Request::new(background::<O>(Some(completion)), payload);
         let mut request = self.engine.requests.alloc(blank, Gfp::Kernel)?;
         request.encode(operation, &self.caller())?;
+        self.begin_background(&mut request);
         let (request, waiter) = request.lend().map_err(|_| EBUSY)?;
         self.background.queue.lock().begun();
         if let Err(request) = self.transport.submit(request) {
@@ -124,19 +116,22 @@ impl Connection {
         let _ = self.send_background(operation, Payload::None, None, Gfp::NofsNofail);
     }
 
-    /// Waits until no background request is left, or a signal is pending. May sleep.
+    /// Waits until no background request is left. May sleep.
     ///
     /// # Errors
     ///
-    /// `EINTR`.
+    /// `EINTR` when killed.
     pub(crate) fn wait_background(&self) -> Result {
-        let mut queue = self.background.queue.lock();
-        while queue.active > 0 || queue.queued > 0 {
-            if self.background.idle.wait_interruptible(&mut queue) {
-                return Err(EINTR);
-            }
-        }
-        Ok(())
+        self.background.under_way.wait_all()
+    }
+
+    /// Waits until none is left that was made before this call. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when killed.
+    pub(super) fn wait_earlier_background(&self) -> Result {
+        self.background.under_way.wait_earlier()
     }
 
     /// Sends what may be sent; after an abort, ends it.
@@ -169,10 +164,24 @@ impl Connection {
             .map_err(|error| self.refused(request.opcode(), None, error.into()))
     }
 
+    /// From now on the request must come to [`Self::end_background`].
+    fn begin_background(&self, request: &mut OwnedRequest) {
+        if let Role::Background { began, .. } = request.role() {
+            *began = Some(self.background.under_way.begin());
+        }
+    }
+
     /// Tells whoever cares about the end of a background request.
     fn end_background(&self, mut request: OwnedRequest) {
-        if let Role::Background { completion, moved } = request.role() {
+        let mut ended = None;
+        if let Role::Background {
+            completion,
+            moved,
+            began,
+        } = request.role()
+        {
             let (completion, moved) = (completion.take(), *moved);
+            ended = began.take();
             let result = self.outcome(&request, moved);
             let payload = request.take_payload();
             // What waits for memory may need what the request holds.
@@ -182,7 +191,9 @@ impl Connection {
             }
         }
         self.background.queue.lock().finished();
-        self.background.idle.notify_all();
+        if let Some(began) = ended {
+            self.background.under_way.end(began);
+        }
     }
 
     /// Requests that came back from the transport without a waiter. Process context.
@@ -195,6 +206,15 @@ impl Connection {
             }
         }
         self.run_background();
+    }
+}
+
+/// The role of a request for the operation `O`, which is to begin.
+fn background<O: Operation>(completion: Option<KBox<dyn Completion>>) -> Role {
+    Role::Background {
+        completion,
+        moved: O::moved,
+        began: None,
     }
 }
 

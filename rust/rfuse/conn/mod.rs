@@ -6,6 +6,7 @@ pub(crate) mod background;
 mod call;
 pub(crate) mod folios;
 pub(crate) mod forget;
+mod generations;
 pub(crate) mod outgoing;
 pub(crate) mod pieces;
 pub(crate) mod request;
@@ -26,7 +27,7 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Atomic, Full, Relaxed},
         Arc, SetOnce,
     },
 };
@@ -93,6 +94,8 @@ pub(crate) struct Connection {
     /// Bits of [`Optional`] operations that the server lacks.
     missing: Atomic<u32>,
     lock_owners: lock_owner::Key,
+    /// How many superblocks use it.
+    superblocks: Atomic<usize>,
     #[pin]
     written: Written,
     #[pin]
@@ -115,6 +118,7 @@ impl Connection {
                 attr_version: Atomic::new(1),
                 missing: Atomic::new(0),
                 lock_owners: lock_owner::Key::new(rfuse_kapi::random::words()),
+                superblocks: Atomic::new(0),
                 written <- Written::new(),
                 background <- Background::new(),
                 forgets <- Forgets::new(),
@@ -174,6 +178,21 @@ impl Connection {
     /// Begins a new version of attributes.
     pub(crate) fn next_attr_version(&self) -> u64 {
         self.attr_version.fetch_add(1, Relaxed).wrapping_add(1)
+    }
+
+    /// A superblock begins to use it.
+    pub(crate) fn add_superblock(&self) {
+        let _ = self.superblocks.fetch_add(1, Relaxed);
+    }
+
+    /// A superblock is gone; whether it was the last one.
+    pub(crate) fn remove_superblock(&self) -> bool {
+        self.superblocks.fetch_add(usize::MAX, Full) == 1
+    }
+
+    /// Whether more than one superblock uses it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.superblocks.load(Relaxed) > 1
     }
 
     /// Whether the server was cut off.

@@ -2,7 +2,9 @@
 
 //! The request object: one slab object with everything a typical request sends and receives.
 
-use super::{folios::Folios, outgoing::Outgoing, pieces::Pieces, Connection};
+use super::{
+    folios::Folios, generations::Generation, outgoing::Outgoing, pieces::Pieces, Connection,
+};
 use core::mem::size_of;
 use kernel::prelude::*;
 use rfuse_kapi::{
@@ -72,6 +74,8 @@ pub(crate) enum Role {
         completion: Option<KBox<dyn Completion>>,
         /// See [`Operation::moved`].
         moved: fn(&[u8], usize) -> usize,
+        /// When it began, until it ends.
+        began: Option<Generation>,
     },
     /// There is no answer.
     Forget,

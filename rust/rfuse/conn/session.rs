@@ -32,6 +32,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::HANDLE_KILLPRIV)
     .union(InitFlags::HANDLE_KILLPRIV_V2)
     .union(InitFlags::CREATE_SUPP_GROUP)
+    .union(InitFlags::SUBMOUNTS)
     .union(InitFlags::SECURITY_CTX)
     .union(InitFlags::NO_EXPORT_SUPPORT)
     .union(InitFlags::ALLOW_IDMAP)
@@ -98,14 +99,23 @@ impl Connection {
         }
     }
 
-    /// Ends background work before the inodes go, which wait for their folios. A server that does
-    /// not answer is cut off when the caller loses patience (a signal). May sleep.
+    /// Ends the background work of a superblock before its inodes go, which wait for their folios. A server
+    /// that does not answer is cut off when the caller loses patience (a fatal signal). May sleep.
     pub(crate) fn quiesce(&self) {
-        if self.wait_nothing_written().is_err() || self.wait_background().is_err() {
+        let ended = match self.is_shared() {
+            // Other superblocks go on; what this one began, it began before.
+            true => self
+                .wait_written()
+                .and_then(|()| self.wait_earlier_background()),
+            false => self
+                .wait_nothing_written()
+                .and_then(|()| self.wait_background()),
+        };
+        if ended.is_err() {
             self.abort();
         }
         // After an abort this takes no server: it only waits for those who clean up.
-        while self.wait_nothing_written().is_err() && self.written_bytes() > 0 {
+        while self.is_aborted() && self.written_bytes() > 0 {
             kernel::time::delay::fsleep(Delta::from_millis(DRAIN_STEP));
         }
     }

@@ -266,7 +266,9 @@ fn ask_again(dir: &Inode<Fs>, name: &[u8], dentry: &Dentry<Fs>) -> Result<bool> 
         Err(error) if error == ENOMEM || error == EINTR => return Err(error),
         Err(_) => return Ok(false),
     };
-    if node.nodeid != inode.data().nodeid() {
+    if node.nodeid != inode.data().nodeid()
+        || node.attributes.is_mount_point() != inode.data().is_mount_point()
+    {
         conn.forget(node.nodeid, 1);
         return Ok(false);
     }

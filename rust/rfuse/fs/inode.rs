@@ -43,6 +43,8 @@ const ADVISE_PLUS: u32 = 1 << 1;
 const FROM_LISTING: u32 = 1 << 2;
 /// Times, sizes and the number of links are old; who may do what is not.
 const TOUCHED: u32 = 1 << 3;
+/// Another file system of the server is mounted here, whose root has the node id.
+const MOUNT_POINT: u32 = 1 << 4;
 
 /// What the spin lock of a node protects.
 pub(crate) struct State {
@@ -252,6 +254,16 @@ impl Node {
             (_, ticks) => jiffies64().saturating_add(ticks),
         };
         self.no_capability_until.store(until, Relaxed);
+    }
+
+    /// Whether another file system of the server is mounted here.
+    pub(crate) fn is_mount_point(&self) -> bool {
+        self.has(MOUNT_POINT)
+    }
+
+    /// Whether the inode is found by `nodeid`: the number of a mount point is its root's.
+    fn is_found_by(&self, nodeid: u64) -> bool {
+        self.nodeid() == nodeid && !self.has(BAD | MOUNT_POINT)
     }
 
     /// The inode number to show, and the preferred size of I/O in bytes, 0 for the file system's.
@@ -501,9 +513,7 @@ pub(crate) fn same_node(inode: &LentInode<Fs>, generation: u64, attributes: &Att
 
 /// The inode of a node, if it is cached. May sleep, to wait for one that comes or goes.
 pub(crate) fn find(sb: &SuperBlock<Fs>, nodeid: u64) -> Option<ARef<Inode<Fs>>> {
-    ilookup5(sb, nodeid, |inode| {
-        inode.data().nodeid() == nodeid && !inode.data().has(BAD)
-    })
+    ilookup5(sb, nodeid, |inode| inode.data().is_found_by(nodeid))
 }
 
 /// The inode of a node that the server has just counted as looked up (but for the root). May sleep.
@@ -517,11 +527,53 @@ pub(crate) fn iget(
     generation: u64,
     fresh: &Fresh<'_>,
 ) -> Result<ARef<Inode<Fs>>> {
+    match fresh.attributes.is_mount_point() {
+        true => mount_point(sb, nodeid, generation, fresh),
+        false => inside(sb, nodeid, generation, fresh),
+    }
+}
+
+/// The inode of a name that another file system of the server is to be mounted on. Each such name has its
+/// own: the same one may be mounted on several.
+fn mount_point(
+    sb: &SuperBlock<Fs>,
+    nodeid: u64,
+    generation: u64,
+    fresh: &Fresh<'_>,
+) -> Result<ARef<Inode<Fs>>> {
+    let found = iget5_locked(
+        sb,
+        nodeid,
+        |_| false,
+        |inode| {
+            inode.data().nodeid.store(nodeid, Relaxed);
+            inode.data().change(MOUNT_POINT, true);
+        },
+    )?;
+    let Iget::New(new) = found else {
+        return Err(EIO);
+    };
+    let inode = make(new, generation, fresh);
+    inode.data().looked_up();
+    Ok(inode)
+}
+
+/// As [`iget`], for a node of this file system, be it one that is mounted elsewhere. May sleep.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn inside(
+    sb: &SuperBlock<Fs>,
+    nodeid: u64,
+    generation: u64,
+    fresh: &Fresh<'_>,
+) -> Result<ARef<Inode<Fs>>> {
     loop {
         let found = iget5_locked(
             sb,
             nodeid,
-            |inode| inode.data().nodeid() == nodeid && !inode.data().has(BAD),
+            |inode| inode.data().is_found_by(nodeid),
             |inode| inode.data().nodeid.store(nodeid, Relaxed),
         )?;
         let inode = match found {
@@ -552,13 +604,14 @@ pub(crate) fn make_bad(inode: &LentInode<Fs>) {
 fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>> {
     let conn = &new.super_data().conn;
     let kind = kind(fresh.attributes);
-    {
+    let is_mount_point = {
         let node = new.data();
         let mut state = node.state.lock();
         state.attr_version = conn.next_attr_version();
         node.absorb(&mut state, fresh.attributes);
         node.hold_attributes(fresh.valid);
-    }
+        node.is_mount_point()
+    };
     let (iops, fops, aops) = match kind {
         FileKind::Directory => (
             InodeOps::of::<DirInodeOps>(),
@@ -579,6 +632,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
     new.init(&NewInodeParams {
         ino: fresh.attributes.ino,
         kind,
+        automount: is_mount_point,
         rdev: (fresh.attributes.rdev.major, fresh.attributes.rdev.minor),
         generation: generation as u32,
         size: fresh.attributes.size,

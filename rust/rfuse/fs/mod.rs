@@ -18,6 +18,7 @@ mod range;
 mod read;
 mod readdir;
 mod setattr;
+mod submount;
 mod symlink;
 mod write;
 mod writeback;

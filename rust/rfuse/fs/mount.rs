@@ -6,13 +6,23 @@ use super::{
     attr, export,
     inode::{self, Fresh, Node, ROOT_ID},
     params::{self, Options},
+    submount::MountPoint,
 };
 use crate::{
     conn::{session::InitError, Connection},
     transport::virtio::{Devices, VirtioFs},
     LocalModule,
 };
-use kernel::{page::PAGE_SIZE, prelude::*, seq_file::SeqFile, sync::Arc};
+use kernel::{
+    page::PAGE_SIZE,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::{
+        aref::ARef,
+        atomic::{Atomic, Relaxed},
+        Arc,
+    },
+};
 use rfuse_kapi::{
     dentry::{Dentry, LentDentry},
     fs::{FileSystem, FsFlags},
@@ -40,12 +50,24 @@ pub(crate) struct Mount {
     /// What it was mounted with.
     pub(crate) options: Options,
     device: Arc<Device<VirtioFs>>,
+    /// The node of the root: another one if it is mounted below a mount of the same server.
+    root: u64,
+    /// Whether it counts as a superblock of the connection.
+    counted: Atomic<bool>,
+}
+
+/// What is to be mounted.
+#[derive(Default)]
+pub(crate) struct Context {
+    options: Options,
+    /// Where below another mount, if so.
+    point: Option<MountPoint>,
 }
 
 impl FileSystem for Fs {
     type OwnerModule = LocalModule;
     type Shared = Devices;
-    type Context = Options;
+    type Context = Context;
     type Super = Mount;
     type Inode = Node;
 
@@ -60,19 +82,30 @@ impl FileSystem for Fs {
         Node::new()
     }
 
-    fn init_context(_fc: &FsContext<'_, Self>) -> Result<Options> {
-        Ok(Options::default())
+    fn init_context(_fc: &FsContext<'_, Self>) -> Result<Context> {
+        Ok(Context::default())
+    }
+
+    fn automount(point: &Dentry<Self>, context: &mut Context) -> Result {
+        context.options = point.super_block().data().options.clone();
+        context.point = Some(MountPoint::new(point)?);
+        Ok(())
     }
 
     fn parse_param(
         fc: &FsContext<'_, Self>,
-        options: &mut Options,
+        context: &mut Context,
         parameter: Parameter<'_>,
     ) -> Result {
-        params::parse(fc, options, &parameter)
+        params::parse(fc, &mut context.options, &parameter)
     }
 
-    fn make_super(fc: &FsContext<'_, Self>, options: &mut Options) -> Result<Arc<Mount>> {
+    fn make_super(fc: &FsContext<'_, Self>, context: &mut Context) -> Result<Arc<Mount>> {
+        let options = context.options.clone();
+        if let Some(point) = &context.point {
+            let (conn, device) = (point.mount.conn.clone(), point.mount.device.clone());
+            return Mount::new(conn, options, device, point.nodeid);
+        }
         let Some(tag) = fc.source() else {
             fc.errorf(fmt!("no tag given: mount -t rfuse TAG DIR"));
             return Err(EINVAL);
@@ -84,27 +117,25 @@ impl FileSystem for Fs {
             return Err(ENODEV);
         };
         let conn = Connection::new(device.driver().engine().clone(), device.clone())?;
-        Ok(Arc::new(
-            Mount {
-                conn,
-                options: options.clone(),
-                device,
-            },
-            GFP_KERNEL,
-        )?)
+        Mount::new(conn, options, device, ROOT_ID)
     }
 
     fn same_super(existing: &Mount, candidate: &Mount) -> bool {
-        Arc::ptr_eq(&existing.device, &candidate.device)
+        existing.root == ROOT_ID
+            && candidate.root == ROOT_ID
+            && Arc::ptr_eq(&existing.device, &candidate.device)
     }
 
     fn fill_super<'a>(
         mut sb: NewSuper<'a, Self>,
         fc: &FsContext<'_, Self>,
-        _options: &mut Options,
+        context: &mut Context,
     ) -> Result<FilledSuper<'a, Self>> {
         let mount = sb.data_arc();
-        mount.connect(fc)?;
+        if context.point.is_none() {
+            mount.connect(fc)?;
+        }
+        mount.count();
         let conn = &mount.conn;
         let negotiated = conn.negotiated().ok_or(EIO)?;
         sb.set_magic(MAGIC);
@@ -128,27 +159,16 @@ impl FileSystem for Fs {
             // Else `sync` would wait for this server.
             sb.set_no_data_integrity();
         }
-        let asked_at = conn.attr_version();
-        let (attributes, valid) = conn.call(op::Getattr {
-            nodeid: ROOT_ID,
-            fh: None,
-        })?;
-        if attributes.file_type() != attr::S_IFDIR {
-            fc.errorf(fmt!("what the server shares is not a directory"));
-            return Err(ENOTDIR);
-        }
-        let fresh = Fresh {
-            attributes: &attributes,
-            valid,
-            asked_at,
+        let root = match &context.point {
+            Some(point) => point.root(&sb)?,
+            None => mount.root(&sb, fc)?,
         };
-        let root = inode::iget(&sb, ROOT_ID, 0, &fresh)?;
         sb.with_root(root)
     }
 
     fn reconfigure(
         _fc: &FsContext<'_, Self>,
-        _options: &mut Options,
+        _context: &mut Context,
         _sb: &SuperBlock<Self>,
     ) -> Result {
         Ok(())
@@ -169,7 +189,9 @@ impl FileSystem for Fs {
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {
         let conn = &sb.data().conn;
         conn.wait_written()?;
-        match conn.call_known(op::Syncfs { nodeid: ROOT_ID }) {
+        match conn.call_known(op::Syncfs {
+            nodeid: sb.data().root,
+        }) {
             Err(ENOSYS) => Ok(()),
             other => other,
         }
@@ -199,7 +221,10 @@ impl FileSystem for Fs {
     }
 
     fn umount_begin(sb: &SuperBlock<Self>) {
-        sb.data().conn.abort();
+        // What is mounted below another mount shares its connection, which is not cut off for it.
+        if sb.data().root == ROOT_ID {
+            sb.data().conn.abort();
+        }
     }
 
     fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result {
@@ -217,7 +242,7 @@ impl FileSystem for Fs {
     }
 
     fn kill_super(mount: &Arc<Mount>) {
-        if mount.device.driver().is_attached(&mount.conn) {
+        if mount.counted.load(Relaxed) && mount.conn.remove_superblock() {
             mount.conn.close();
             mount.device.driver().detach();
         }
@@ -235,6 +260,47 @@ impl FileSystem for Fs {
 }
 
 impl Mount {
+    fn new(
+        conn: Arc<Connection>,
+        options: Options,
+        device: Arc<Device<VirtioFs>>,
+        root: u64,
+    ) -> Result<Arc<Self>> {
+        let mount = Self {
+            conn,
+            options,
+            device,
+            root,
+            counted: Atomic::new(false),
+        };
+        Ok(Arc::new(mount, GFP_KERNEL)?)
+    }
+
+    /// The superblock uses the connection from now on.
+    fn count(&self) {
+        self.conn.add_superblock();
+        self.counted.store(true, Relaxed);
+    }
+
+    /// The root that INIT has made known. May sleep.
+    fn root(&self, sb: &SuperBlock<Fs>, fc: &FsContext<'_, Fs>) -> Result<ARef<Inode<Fs>>> {
+        let asked_at = self.conn.attr_version();
+        let (attributes, valid) = self.conn.call(op::Getattr {
+            nodeid: ROOT_ID,
+            fh: None,
+        })?;
+        if attributes.file_type() != attr::S_IFDIR {
+            fc.errorf(fmt!("what the server shares is not a directory"));
+            return Err(ENOTDIR);
+        }
+        let fresh = Fresh {
+            attributes: &attributes,
+            valid,
+            asked_at,
+        };
+        inode::inside(sb, ROOT_ID, 0, &fresh)
+    }
+
     /// Whether permissions are checked here, by the mode bits. A server that leaves access control lists
     /// to the client leaves all of it.
     pub(crate) fn checks_mode(&self) -> bool {

@@ -79,4 +79,3 @@ impl Session {
         OpenOut::read_from_bytes(&out).unwrap().fh
     }
 }
-

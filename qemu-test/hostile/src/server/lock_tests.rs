@@ -135,10 +135,7 @@ fn ranges_that_are_none_are_complained_of() {
         asked(1, fh, F_WRLCK, (1, LAST), LK_FLOCK),
     ];
     for lock in bad {
-        assert_eq!(
-            session.ask(Opcode::Setlk, &lock),
-            Err(errno(libc::EINVAL))
-        );
+        assert_eq!(session.ask(Opcode::Setlk, &lock), Err(errno(libc::EINVAL)));
     }
     assert_eq!(session.server.complaints().locks, 4);
 }

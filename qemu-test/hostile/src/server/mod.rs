@@ -5,9 +5,9 @@
 mod attr;
 mod beside;
 #[cfg(test)]
-mod client;
-#[cfg(test)]
 mod change_tests;
+#[cfg(test)]
+mod client;
 mod data;
 mod dir;
 mod file;

@@ -42,7 +42,10 @@ impl Server {
     pub(super) fn entry(&mut self, nodeid: u64) -> Result<EntryOut, Errno> {
         let node = self.node(nodeid)?;
         let (attr, generation) = (attr::of(node), node.generation);
-        *self.lookups.entry(nodeid).or_default() += 1;
+        // No client gives the root back, which `..` may lead to.
+        if nodeid != ROOT_ID {
+            *self.lookups.entry(nodeid).or_default() += 1;
+        }
         let valid = self.settings.valid;
         Ok(EntryOut {
             nodeid,

@@ -52,10 +52,7 @@ impl Features {
     /// What is confirmed for them if offered.
     pub fn flags(&self) -> InitFlags {
         let flags = [
-            (
-                self.locks,
-                InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS,
-            ),
+            (self.locks, InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS),
             (self.export, InitFlags::EXPORT_SUPPORT),
             (self.cache_symlinks, InitFlags::CACHE_SYMLINKS),
         ];

@@ -116,10 +116,7 @@ impl Backend {
     fn answer(&self, message: &[u8], address: Address, vrings: &[Vring]) -> Result<()> {
         let (delivery, settled) = {
             let mut service = lock(&self.service);
-            (
-                service.handle(message, address.room()),
-                service.settled(),
-            )
+            (service.handle(message, address.room()), service.settled())
         };
         match delivery {
             Some(delivery) => self.deliver(delivery, address, vrings)?,
