@@ -144,6 +144,7 @@ impl Service {
             ("unforgotten", now.unforgotten - before.unforgotten),
             ("bad-writes", now.writes - before.writes),
             ("bad-locks", now.locks - before.locks),
+            ("bad-ioctls", now.ioctls - before.ioctls),
             ("bad-dots", now.dots - before.dots),
             ("locks-left", now.locks_left - before.locks_left),
         ];

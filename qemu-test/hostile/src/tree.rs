@@ -93,6 +93,31 @@ pub struct Times {
 /// Seconds, as they travel, and nanoseconds.
 pub type Time = (u64, u32);
 
+/// What ioctls set of a node.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// `FS_*_FL`.
+    pub flags: u32,
+    /// Project.
+    pub project: u32,
+    /// Hint for extents, in bytes.
+    pub extsize: u32,
+    /// The same for copies on write.
+    pub cowextsize: u32,
+    /// Digest of a file that cannot be written any more.
+    pub digest: Option<Vec<u8>>,
+}
+
+impl Marks {
+    /// `FS_IMMUTABLE_FL`.
+    pub const IMMUTABLE: u32 = 0x10;
+
+    /// Whether the content must stay as it is.
+    pub fn is_fixed(&self) -> bool {
+        self.digest.is_some() || self.flags & Self::IMMUTABLE != 0
+    }
+}
+
 /// A node.
 #[derive(Debug)]
 pub struct Node {
@@ -114,6 +139,8 @@ pub struct Node {
     pub generation: u64,
     /// Whether it may be changed.
     pub writable: bool,
+    /// What ioctls set of it.
+    pub marks: Marks,
 }
 
 impl Node {
@@ -306,6 +333,7 @@ impl Tree {
             times,
             generation: 0,
             writable: false,
+            marks: Marks::default(),
         }));
         ino
     }

@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// Sends a request: its answer's body, `None` if that comes later.
-    pub fn send(&mut self, opcode: Opcode, body: &(impl IntoBytes + Immutable)) -> Option<Body> {
+    pub fn send(&mut self, opcode: Opcode, body: &(impl IntoBytes + Immutable + ?Sized)) -> Option<Body> {
         self.unique += 2;
         let header = InHeader {
             unique: self.unique,
@@ -66,6 +66,17 @@ impl Session {
             0 => Ok(answer[HEAD..].to_vec()),
             error => Err(errno(-error)),
         })
+    }
+
+    /// The same with data behind the body.
+    pub fn ask_with(
+        &mut self,
+        opcode: Opcode,
+        body: &(impl IntoBytes + Immutable),
+        data: &[u8],
+    ) -> Body {
+        let all = [body.as_bytes(), data].concat();
+        self.send(opcode, all.as_slice()).unwrap()
     }
 
     /// Sends a request that is answered at once.

@@ -11,6 +11,7 @@ mod client;
 mod data;
 mod dir;
 mod file;
+mod ioctl;
 mod lock;
 #[cfg(test)]
 mod lock_tests;
@@ -68,6 +69,8 @@ pub struct Complaints {
     pub locks: u64,
     /// Locks still held at DESTROY.
     pub locks_left: u64,
+    /// IOCTLs whose sizes are not those of what is with them.
+    pub ioctls: u64,
     /// Lookups of `.` and `..` that were not settled.
     pub dots: u64,
 }
@@ -175,6 +178,7 @@ impl Server {
             Opcode::CopyFileRange | Opcode::CopyFileRange64 => self.copy(request),
             Opcode::Syncfs => Ok(Vec::new()),
             Opcode::Getlk => self.getlk(request),
+            Opcode::Ioctl => self.ioctl(request),
             Opcode::Setxattr => self.setxattr(request),
             Opcode::Removexattr => self.removexattr(request),
             Opcode::Getxattr => self.getxattr(request),

@@ -40,6 +40,9 @@ pub struct Features {
     /// Find nodes by their number alone (EXPORT_SUPPORT)
     #[arg(long)]
     pub export: bool,
+    /// Know ioctls: flags of files, fs-verity, some of its own
+    #[arg(long)]
+    pub ioctl: bool,
     /// Let targets of links be cached (CACHE_SYMLINKS)
     #[arg(long)]
     pub cache_symlinks: bool,

@@ -4,7 +4,7 @@
 
 use rfuse_proto::reply::Errno;
 
-use super::{Kind, Node, Time, Times, Tree, BIRTH};
+use super::{Kind, Marks, Node, Time, Times, Tree, BIRTH};
 use crate::request::errno;
 
 /// Nodes that clients may make.
@@ -112,9 +112,12 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// `ESTALE` for no node, `EISDIR`, `EROFS` for a made-up file, `EINVAL` for others.
+    /// `ESTALE` for no node, `EISDIR`, `EROFS` for a made-up file, `EPERM` for one that is fixed,
+    /// `EINVAL` for others.
     pub fn data(&mut self, nodeid: u64) -> Result<&mut Vec<u8>, Errno> {
-        match &mut self.get_mut(nodeid).ok_or(errno(libc::ESTALE))?.kind {
+        let node = self.get_mut(nodeid).ok_or(errno(libc::ESTALE))?;
+        match &mut node.kind {
+            Kind::Data(_) if node.marks.is_fixed() => Err(errno(libc::EPERM)),
             Kind::Data(data) => Ok(data),
             Kind::File(_) => Err(errno(libc::EROFS)),
             Kind::Dir(_) => Err(errno(libc::EISDIR)),
@@ -125,6 +128,7 @@ impl Tree {
     /// Ends a node that nobody has any more.
     pub fn discard(&mut self, nodeid: u64) {
         if nodeid > self.made_up && self.get(nodeid).is_some() {
+            self.with(nodeid, |node| node.marks = Marks::default());
             let _ = self.resize(nodeid, 0);
             self.nodes[nodeid as usize - 1] = None;
             self.free.push(nodeid);
