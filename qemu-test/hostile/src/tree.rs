@@ -141,6 +141,8 @@ pub struct Node {
     pub writable: bool,
     /// What ioctls set of it.
     pub marks: Marks,
+    /// Whether another file system begins here.
+    pub submount: bool,
 }
 
 impl Node {
@@ -189,14 +191,17 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree as it begins.
-    pub fn new() -> Self {
+    /// The tree as it begins; with other file systems in it, if that is wanted.
+    pub fn new(submounts: bool) -> Self {
         let mut tree = Self::default();
         tree.node(Kind::Dir(Dir {
             parent: ROOT_ID,
             ..Dir::default()
         }));
         tree.fill();
+        if submounts {
+            tree.fill_submounts();
+        }
         tree.made_up = tree.len();
         tree
     }
@@ -240,6 +245,20 @@ impl Tree {
         self.fill_xattrs();
         let writable = self.dir(ROOT_ID, "rw");
         self.with(writable, |node| node.writable = true);
+    }
+
+    /// One in another.
+    fn fill_submounts(&mut self) {
+        let mut at = ROOT_ID;
+        for name in ["sub", "inner"] {
+            at = self.dir(at, name);
+            self.with(at, |node| node.submount = true);
+            self.file(at, "f", 5000);
+            let plain = self.dir(at, "plain");
+            self.file(plain, "f", 4096);
+            let writable = self.dir(at, "rw");
+            self.with(writable, |node| node.writable = true);
+        }
     }
 
     fn with(&mut self, ino: u64, change: impl FnOnce(&mut Node)) {
@@ -334,6 +353,7 @@ impl Tree {
             generation: 0,
             writable: false,
             marks: Marks::default(),
+            submount: false,
         }));
         ino
     }
@@ -379,7 +399,7 @@ mod tests {
 
     #[test]
     fn every_name_leads_to_a_node_and_every_node_has_its_names() {
-        let tree = Tree::new();
+        let tree = Tree::new(true);
         let mut names = vec![0; tree.len() as usize + 1];
         for nodeid in 1..=tree.len() {
             let Kind::Dir(dir) = &tree.get(nodeid).unwrap().kind else {
@@ -401,7 +421,7 @@ mod tests {
 
     #[test]
     fn names_tell_number_and_size() {
-        let tree = Tree::new();
+        let tree = Tree::new(false);
         for nodeid in 1..=tree.len() {
             let Kind::Dir(dir) = &tree.get(nodeid).unwrap().kind else {
                 continue;

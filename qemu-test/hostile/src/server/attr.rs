@@ -5,8 +5,9 @@
 use rfuse_proto::attr::{STATX_BASIC_STATS, STATX_BTIME};
 use rfuse_proto::flags::{
     FATTR_ATIME, FATTR_ATIME_NOW, FATTR_CTIME, FATTR_FH, FATTR_GID, FATTR_KILL_SUIDGID, FATTR_MODE,
-    FATTR_MTIME, FATTR_MTIME_NOW, FATTR_SIZE, FATTR_UID,
+    FATTR_MTIME, FATTR_MTIME_NOW, FATTR_SIZE, FATTR_UID, InitFlags, ATTR_SUBMOUNT,
 };
+use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{
     AccessIn, Attr, AttrOut, GetattrIn, Kstatfs, SetattrIn, StatfsOut, Statx, StatxIn, StatxOut,
     SxTime,
@@ -16,8 +17,8 @@ use super::{bytes, Body, Server};
 use crate::request::{errno, Request};
 use crate::tree::{Node, Time, BIRTH};
 
-/// Attributes of a node.
-pub(super) fn of(node: &Node) -> Attr {
+/// Attributes of a node, without flags.
+fn of(node: &Node) -> Attr {
     Attr {
         ino: node.ino,
         size: node.size(),
@@ -108,8 +109,18 @@ impl Server {
         self.attributes(request.nodeid())
     }
 
+    /// Attributes of a node, with those flags that the client understands.
+    pub(super) fn attr(&self, nodeid: u64) -> Result<Attr, Errno> {
+        let node = self.node(nodeid)?;
+        let flags = match node.submount && self.flags.contains(InitFlags::SUBMOUNTS) {
+            true => ATTR_SUBMOUNT,
+            false => 0,
+        };
+        Ok(Attr { flags, ..of(node) })
+    }
+
     fn attributes(&self, nodeid: u64) -> Body {
-        let attr = of(self.node(nodeid)?);
+        let attr = self.attr(nodeid)?;
         Ok(bytes(&AttrOut {
             attr_valid: self.settings.valid.as_secs(),
             attr_valid_nsec: self.settings.valid.subsec_nanos(),

@@ -100,7 +100,7 @@ impl Server {
     /// A server of the tree.
     pub fn new(settings: Settings) -> Self {
         Self {
-            tree: Tree::new(),
+            tree: Tree::new(settings.features.submounts),
             settings,
             inits: 0,
             flags: InitFlags::NONE,

@@ -7,7 +7,7 @@ use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{BatchForgetIn, EntryOut, ForgetIn, ForgetOne, Opcode, ROOT_ID};
 use zerocopy::FromBytes;
 
-use super::{attr, bytes, Body, Server};
+use super::{bytes, Body, Server};
 use crate::request::{errno, name, Request};
 use crate::tree::Kind;
 
@@ -40,8 +40,7 @@ impl Server {
 
     /// The answer that a lookup of this node has; counts the lookup.
     pub(super) fn entry(&mut self, nodeid: u64) -> Result<EntryOut, Errno> {
-        let node = self.node(nodeid)?;
-        let (attr, generation) = (attr::of(node), node.generation);
+        let (attr, generation) = (self.attr(nodeid)?, self.node(nodeid)?.generation);
         // No client gives the root back, which `..` may lead to.
         if nodeid != ROOT_ID {
             *self.lookups.entry(nodeid).or_default() += 1;

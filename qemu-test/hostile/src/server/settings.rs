@@ -43,6 +43,9 @@ pub struct Features {
     /// Know ioctls: flags of files, fs-verity, some of its own
     #[arg(long)]
     pub ioctl: bool,
+    /// Have other file systems in the tree: `sub`, and `inner` in that (SUBMOUNTS)
+    #[arg(long)]
+    pub submounts: bool,
     /// Let targets of links be cached (CACHE_SYMLINKS)
     #[arg(long)]
     pub cache_symlinks: bool,
@@ -57,6 +60,7 @@ impl Features {
         let flags = [
             (self.locks, InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS),
             (self.export, InitFlags::EXPORT_SUPPORT),
+            (self.submounts, InitFlags::SUBMOUNTS),
             (self.cache_symlinks, InitFlags::CACHE_SYMLINKS),
         ];
         flags

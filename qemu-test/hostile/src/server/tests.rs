@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use rfuse_proto::attr::Lookup as Looked;
+use rfuse_proto::flags::ATTR_SUBMOUNT;
 use rfuse_proto::dirent::{Dirents, DirentsPlus};
 use rfuse_proto::init::{Negotiated, Offer};
 use rfuse_proto::op::{self, Caller, Operation, Range, Target};
@@ -254,6 +255,32 @@ fn attributes_of_both_kinds_agree() {
             (statx.mode, statx.size, statx.mtime, statx.nlink, statx.rdev)
         );
         assert!(statx.is_complete() && statx.btime.is_some());
+    }
+}
+
+#[test]
+fn submounts_are_told_to_those_who_know_them() {
+    let features = Features {
+        submounts: true,
+        ..Features::default()
+    };
+    for (settled, flags) in [
+        (InitFlags::NONE, 0),
+        (InitFlags::SUBMOUNTS, ATTR_SUBMOUNT),
+    ] {
+        let mut server = Server::new(Settings {
+            features: features.clone(),
+            ..Settings::default()
+        });
+        server.flags = settled;
+        for (names, wanted) in [
+            (&["sub"][..], flags),
+            (&["sub", "inner"], flags),
+            (&["sub", "plain"], 0),
+        ] {
+            let nodeid = path(&mut server, names);
+            assert_eq!(server.entry(nodeid).unwrap().attr.flags, wanted);
+        }
     }
 }
 

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn names_come_and_go() {
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(false);
         let rw = tree.made_up;
         let dir = tree.add(Kind::Dir(Dir::default()), 0o755, (0, 0)).unwrap();
         tree.enter(rw, b"dir", dir);
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn there_are_bounds() {
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(false);
         let file = |tree: &mut Tree| tree.add(Kind::Data(Vec::new()), 0o644, (0, 0));
         let first = file(&mut tree).unwrap();
         assert_eq!(tree.resize(first, MOST_SIZE + 1), Err(errno(libc::EFBIG)));
