@@ -4,7 +4,7 @@
 from ktap import FS, check, host, mounted, same
 
 COMPLAINTS = ("bad-requests", "excess-forgets", "bad-handles", "unreleased", "unforgotten", "bad-writes", "bad-locks",
-              "locks-left", "bad-dots", "bad-ioctls", "bad-ids")
+              "locks-left", "bad-dots", "bad-ioctls", "bad-ids", "bad-extensions")
 
 
 def counters(tag):

@@ -12,6 +12,7 @@
 pub mod content;
 pub mod damage;
 pub mod delivery;
+pub mod extension;
 pub mod journal;
 pub mod locks;
 pub mod request;

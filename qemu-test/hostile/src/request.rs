@@ -6,6 +6,8 @@ use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{InHeader, Opcode, OutHeader};
 use zerocopy::FromBytes;
 
+use crate::extension::ALIGN;
+
 /// Bytes of a reply's head.
 pub const HEAD: usize = size_of::<OutHeader>();
 
@@ -23,6 +25,8 @@ pub enum BadRequest {
     },
     /// No operation has that number.
     Opcode(u32),
+    /// Its head gives its extensions more bytes than there are.
+    Extensions(usize),
 }
 
 /// One request.
@@ -34,6 +38,8 @@ pub struct Request<'a> {
     pub opcode: Opcode,
     /// What follows the head.
     pub body: &'a [u8],
+    /// What follows the body, see [`crate::extension`].
+    pub extensions: &'a [u8],
     /// Room for the reply in bytes, the head included; 0 where none is expected.
     pub room: usize,
 }
@@ -54,10 +60,17 @@ impl<'a> Request<'a> {
             });
         }
         let opcode = Opcode::from_raw(header.opcode).ok_or(BadRequest::Opcode(header.opcode))?;
+        let extensions = usize::from(header.total_extlen) * ALIGN;
+        let (body, extensions) = body
+            .len()
+            .checked_sub(extensions)
+            .map(|len| body.split_at(len))
+            .ok_or(BadRequest::Extensions(extensions))?;
         Ok(Self {
             header,
             opcode,
             body,
+            extensions,
             room,
         })
     }
@@ -151,6 +164,14 @@ mod tests {
         assert_eq!(Request::parse(&message(41, 17), 96).unwrap_err(), long);
         let odd = Request::parse(&message(40, 7), 96).unwrap_err();
         assert_eq!(odd, BadRequest::Opcode(7));
+        let mut extended = message(48, Opcode::Mkdir.raw());
+        extended.extend([7; 8]);
+        extended[36] = 1;
+        let request = Request::parse(&extended, 96).unwrap();
+        assert_eq!((request.body, request.extensions), (&[][..], &[7; 8][..]));
+        extended[36] = 2;
+        let fault = Request::parse(&extended, 96).unwrap_err();
+        assert_eq!(fault, BadRequest::Extensions(16));
     }
 
     #[test]

@@ -145,6 +145,8 @@ impl Service {
             ("bad-writes", now.writes - before.writes),
             ("bad-locks", now.locks - before.locks),
             ("bad-ioctls", now.ioctls - before.ioctls),
+            ("bad-ids", now.ids - before.ids),
+            ("bad-extensions", now.extensions - before.extensions),
             ("bad-dots", now.dots - before.dots),
             ("locks-left", now.locks_left - before.locks_left),
         ];

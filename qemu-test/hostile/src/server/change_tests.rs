@@ -48,6 +48,7 @@ fn write(server: &mut Server, (nodeid, fh): (u64, u64), offset: u64, data: &[u8]
         header,
         opcode: Opcode::Write,
         body: &body,
+        extensions: &[],
         room: 24,
     })
 }
@@ -72,6 +73,7 @@ fn release(server: &mut Server, (nodeid, fh): (u64, u64)) {
         header,
         opcode,
         body: &body,
+        extensions: &[],
         room: 16,
     };
     server.release(&request).unwrap();

@@ -17,6 +17,10 @@ pub(super) struct Session {
     pub unique: u64,
     /// The node that the next request is about.
     pub nodeid: u64,
+    /// User and group of the next request.
+    pub ids: (u32, u32),
+    /// Extensions of the next request.
+    pub extensions: Vec<u8>,
 }
 
 impl Session {
@@ -31,6 +35,8 @@ impl Session {
             server,
             unique: 0,
             nodeid: NODE,
+            ids: (0, 0),
+            extensions: Vec::new(),
         };
         let offer = InitIn {
             major: KERNEL_VERSION,
@@ -48,12 +54,15 @@ impl Session {
         let header = InHeader {
             unique: self.unique,
             nodeid: self.nodeid,
+            uid: self.ids.0,
+            gid: self.ids.1,
             ..InHeader::default()
         };
         let request = Request {
             header,
             opcode,
             body: body.as_bytes(),
+            extensions: &self.extensions,
             room: 4096,
         };
         let answer = match self.server.answer(&request) {

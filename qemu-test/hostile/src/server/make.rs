@@ -6,6 +6,7 @@ use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{CreateIn, CreateOut, LinkIn, MkdirIn, MknodIn};
 
 use super::{bytes, Body, Server};
+use crate::extension::Extensions;
 use crate::request::{errno, name, two_names, Request};
 use crate::tree::{Dir, Kind};
 
@@ -111,6 +112,13 @@ impl Server {
             0 => request.header.gid,
             _ => parent.owner.1,
         };
-        self.tree.add(kind, mode, (request.header.uid, gid))
+        let ino = self.tree.add(kind, mode, (request.header.uid, gid))?;
+        let extensions = Extensions::parse(request.extensions).unwrap_or_default();
+        let contexts = extensions.contexts.into_iter();
+        let contexts = contexts.map(|(name, value)| (name.to_vec(), value.to_vec()));
+        if let Some(node) = self.tree.get_mut(ino) {
+            node.xattrs.extend(contexts);
+        }
+        Ok(ino)
     }
 }

@@ -4,6 +4,7 @@
 
 mod attr;
 mod beside;
+mod caller;
 #[cfg(test)]
 mod change_tests;
 #[cfg(test)]
@@ -71,6 +72,10 @@ pub struct Complaints {
     pub locks_left: u64,
     /// IOCTLs whose sizes are not those of what is with them.
     pub ioctls: u64,
+    /// Requests with ids that they must not have, or without those that they must.
+    pub ids: u64,
+    /// Extensions that are not well formed, or were not settled.
+    pub extensions: u64,
     /// Lookups of `.` and `..` that were not settled.
     pub dots: u64,
 }
@@ -127,6 +132,9 @@ impl Server {
 
     /// The right answer.
     pub fn answer(&mut self, request: &Request<'_>) -> Answer {
+        if let Err(error) = self.check_caller(request) {
+            return Answer::Reply(message(request, &Err(error)));
+        }
         let lacking = self.settings.lacks.contains(&request.opcode);
         let body = match request.opcode {
             Opcode::Forget | Opcode::BatchForget => {

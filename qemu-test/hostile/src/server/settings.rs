@@ -46,6 +46,12 @@ pub struct Features {
     /// Have other file systems in the tree: `sub`, and `inner` in that (SUBMOUNTS)
     #[arg(long)]
     pub submounts: bool,
+    /// Take security contexts of what is made, and keep them as extended attributes (SECURITY_CTX)
+    #[arg(long)]
+    pub security_ctx: bool,
+    /// Let mounts be idmapped (ALLOW_IDMAP)
+    #[arg(long)]
+    pub idmap: bool,
     /// Let targets of links be cached (CACHE_SYMLINKS)
     #[arg(long)]
     pub cache_symlinks: bool,
@@ -61,6 +67,8 @@ impl Features {
             (self.locks, InitFlags::POSIX_LOCKS | InitFlags::FLOCK_LOCKS),
             (self.export, InitFlags::EXPORT_SUPPORT),
             (self.submounts, InitFlags::SUBMOUNTS),
+            (self.security_ctx, InitFlags::SECURITY_CTX),
+            (self.idmap, InitFlags::ALLOW_IDMAP),
             (self.cache_symlinks, InitFlags::CACHE_SYMLINKS),
         ];
         flags
