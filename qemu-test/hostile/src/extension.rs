@@ -66,9 +66,7 @@ fn groups(body: &[u8]) -> Option<Vec<u32>> {
     let (groups, padding) = rest.split_at_checked(len)?;
     let groups = groups.chunks_exact(size_of::<u32>());
     let groups = groups.map(|group| u32::read_from_bytes(group).ok());
-    (padding.len() < ALIGN)
-        .then(|| groups.collect())
-        .flatten()
+    (padding.len() < ALIGN).then(|| groups.collect()).flatten()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) struct Generations {
 
 /// When something began.
 #[derive(Clone, Copy)]
-pub(super) struct Generation(usize);
+pub(crate) struct Generation(usize);
 
 impl Account {
     fn change(&mut self, side: usize, change: impl FnOnce(usize) -> usize) {

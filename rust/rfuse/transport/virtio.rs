@@ -134,13 +134,6 @@ impl VirtioFs {
         self.completions.free.notify_one();
     }
 
-    /// Whether `connection` is the device's.
-    pub(crate) fn is_attached(&self, connection: &Arc<Connection>) -> bool {
-        let slot = self.completions.connection.lock();
-        slot.as_ref()
-            .is_some_and(|attached| Arc::ptr_eq(attached, connection))
-    }
-
     /// Reads the tag up to its first NUL.
     fn read_tag(config: &Config<'_>) -> Result<KVec<u8>> {
         let mut bytes = [0; TAG_LEN];

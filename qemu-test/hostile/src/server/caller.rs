@@ -48,14 +48,8 @@ impl Server {
             return Err(errno(libc::EINVAL));
         };
         let settled = [
-            (
-                InitFlags::SECURITY_CTX,
-                extensions.contexts.is_empty(),
-            ),
-            (
-                InitFlags::CREATE_SUPP_GROUP,
-                extensions.groups.is_empty(),
-            ),
+            (InitFlags::SECURITY_CTX, extensions.contexts.is_empty()),
+            (InitFlags::CREATE_SUPP_GROUP, extensions.groups.is_empty()),
         ];
         let has = |(flag, none): (InitFlags, bool)| none || makes && self.flags.contains(flag);
         match settled.into_iter().all(has) {

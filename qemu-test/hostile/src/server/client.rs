@@ -49,7 +49,11 @@ impl Session {
     }
 
     /// Sends a request: its answer's body, `None` if that comes later.
-    pub fn send(&mut self, opcode: Opcode, body: &(impl IntoBytes + Immutable + ?Sized)) -> Option<Body> {
+    pub fn send(
+        &mut self,
+        opcode: Opcode,
+        body: &(impl IntoBytes + Immutable + ?Sized),
+    ) -> Option<Body> {
         self.unique += 2;
         let header = InHeader {
             unique: self.unique,

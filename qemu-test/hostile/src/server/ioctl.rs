@@ -206,7 +206,10 @@ impl Server {
 fn fsxattr(marks: &Marks) -> Fsxattr {
     let has = |pair: &&(u32, u32)| marks.flags & pair.0 != 0;
     Fsxattr {
-        xflags: BOTH.iter().filter(has).fold(0, |all, (_, xflag)| all | xflag),
+        xflags: BOTH
+            .iter()
+            .filter(has)
+            .fold(0, |all, (_, xflag)| all | xflag),
         extsize: marks.extsize,
         projid: marks.project,
         cowextsize: marks.cowextsize,

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 
 use rfuse_proto::attr::Lookup as Looked;
-use rfuse_proto::flags::ATTR_SUBMOUNT;
 use rfuse_proto::dirent::{Dirents, DirentsPlus};
+use rfuse_proto::flags::ATTR_SUBMOUNT;
 use rfuse_proto::init::{Negotiated, Offer};
 use rfuse_proto::op::{self, Caller, Operation, Range, Target};
 use rfuse_proto::reply;
@@ -264,10 +264,7 @@ fn submounts_are_told_to_those_who_know_them() {
         submounts: true,
         ..Features::default()
     };
-    for (settled, flags) in [
-        (InitFlags::NONE, 0),
-        (InitFlags::SUBMOUNTS, ATTR_SUBMOUNT),
-    ] {
+    for (settled, flags) in [(InitFlags::NONE, 0), (InitFlags::SUBMOUNTS, ATTR_SUBMOUNT)] {
         let mut server = Server::new(Settings {
             features: features.clone(),
             ..Settings::default()
