@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/backing-dev.h>
+#include <linux/compat.h>
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -217,6 +218,15 @@ __rfuse_helper gid_t rfuse_helper_iattr_gid(struct mnt_idmap *idmap, struct dent
 	struct user_namespace *ns = dentry->d_sb->s_user_ns;
 
 	return from_kgid(ns, from_vfsgid(idmap, ns, attr->ia_vfsgid));
+}
+
+__rfuse_helper bool rfuse_helper_current_is_x32(void)
+{
+#ifdef CONFIG_X86_X32_ABI
+	return in_x32_syscall();
+#else
+	return false;
+#endif
 }
 
 __rfuse_helper void *rfuse_helper_current_files(void)

@@ -10,6 +10,7 @@ use crate::{
     dir::DirContext,
     fs::FileSystem,
     inode::Inode,
+    ioctl::{self, Ioctl},
     kiocb::{size_of_result, Kiocb},
     mmap,
 };
@@ -129,6 +130,16 @@ pub trait FileOperations: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// Handles `ioctl(2)`: the result of the call. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTTY` for a command that is not known.
+    fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {
+        let _ = (file, call);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Lists a directory from the position of `ctx` on. The directory is locked, shared.
     fn iterate_shared(file: &File<'_, Self>, ctx: &mut DirContext<'_>) -> Result {
         let _ = (file, ctx);
@@ -237,7 +248,7 @@ impl<'a, K: FileOperations> File<'a, K> {
     /// # Safety
     ///
     /// `file` is a file opened by the operations `K`, which is not released during `'a`.
-    unsafe fn from_raw(file: *mut bindings::file) -> Self {
+    pub(crate) unsafe fn from_raw(file: *mut bindings::file) -> Self {
         // INVARIANT: By the safety requirements.
         // SAFETY: A valid pointer is not null.
         let file = unsafe { NonNull::new_unchecked(file) };
@@ -400,6 +411,16 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         },
         write_iter: if K::HAS_WRITE_ITER {
             Some(write_iter::<K>)
+        } else {
+            None
+        },
+        unlocked_ioctl: if K::HAS_IOCTL {
+            Some(ioctl::unlocked_ioctl::<K>)
+        } else {
+            None
+        },
+        compat_ioctl: if K::HAS_IOCTL {
+            Some(ioctl::compat_ioctl::<K>)
         } else {
             None
         },

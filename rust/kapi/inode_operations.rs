@@ -8,6 +8,7 @@ use crate::{
     atomic_open::{AtomicOpen, Opened, Tmpfile},
     bindings,
     dentry::{Dentry, LockedName, Looked, NewName, Unhashed},
+    fileattr::{self, FileKattr},
     fs::FileSystem,
     iattr::Iattr,
     ids::MntIdmap,
@@ -281,6 +282,19 @@ pub trait InodeOperations {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// Reads the flags of an inode, in the form that `attr` says. May sleep.
+    fn fileattr_get(inode: &Inode<Self::Fs>, attr: &mut FileKattr) -> Result {
+        let _ = (inode, attr);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Changes the flags of an inode, which is locked exclusively. Whether the caller may was checked. May
+    /// sleep.
+    fn fileattr_set(idmap: &MntIdmap, inode: &Inode<Self::Fs>, attr: &FileKattr) -> Result {
+        let _ = (idmap, inode, attr);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Sets an access control list in its form as an extended attribute, or removes it. The inode is
     /// locked exclusively.
     fn set_acl(
@@ -382,6 +396,16 @@ impl<K: InodeOperations> Table<K> {
         },
         set_acl: if K::HAS_SET_ACL {
             Some(set_acl::<K>)
+        } else {
+            None
+        },
+        fileattr_get: if K::HAS_FILEATTR_GET {
+            Some(fileattr::fileattr_get::<K>)
+        } else {
+            None
+        },
+        fileattr_set: if K::HAS_FILEATTR_SET {
+            Some(fileattr::fileattr_set::<K>)
         } else {
             None
         },

@@ -9,6 +9,7 @@
 mod data;
 mod extension;
 mod handle;
+mod ioctl;
 mod lock;
 mod name;
 mod node;
@@ -20,6 +21,7 @@ mod xattr;
 pub use data::*;
 pub use extension::*;
 pub use handle::*;
+pub use ioctl::*;
 pub use lock::*;
 pub use name::*;
 pub use node::*;
@@ -60,6 +62,8 @@ pub enum ReplyFault {
     XattrList,
     /// A lock of a type, or of a range, that there is not.
     Lock,
+    /// A result of an ioctl that there is not, or that is none yet.
+    Ioctl,
 }
 
 impl fmt::Display for ReplyFault {
@@ -75,6 +79,7 @@ impl fmt::Display for ReplyFault {
             Self::XattrList => {
                 f.write_str("list of extended attributes with an empty or open name")
             }
+            Self::Ioctl => f.write_str("ioctl with an unknown error or a wish for more data"),
             Self::Lock => f.write_str("lock of an unknown type or an empty range"),
         }
     }

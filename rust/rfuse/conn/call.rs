@@ -13,6 +13,7 @@ use kernel::{
 use rfuse_kapi::handoff::{Gfp, Waiter};
 use rfuse_proto::{
     op::{self, Operation, Optional, Refusal, Undo},
+    reply::Errno,
     state::{Action, Event, State},
     wire::Opcode,
 };
@@ -116,7 +117,7 @@ impl Connection {
     ) -> Error {
         match error {
             Refusal::Server(errno) => {
-                let error = Error::from_errno(i32::from(errno.get()).wrapping_neg());
+                let error = server_error(errno);
                 if let (ENOSYS, Some(optional)) = (error, optional) {
                     set_bits(&self.missing, optional as u32);
                 }
@@ -163,6 +164,11 @@ impl Connection {
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
         }
     }
+}
+
+/// An error that a server names.
+pub(crate) fn server_error(errno: Errno) -> Error {
+    Error::from_errno(i32::from(errno.get()).wrapping_neg())
 }
 
 /// What a server without the operation means to a caller who can do without it.

@@ -13,7 +13,7 @@ pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod written;
 
-pub(crate) use self::call::unsupported;
+pub(crate) use self::call::{server_error, unsupported};
 
 use self::{
     background::Background,

@@ -17,6 +17,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::EXPORT_SUPPORT)
     .union(InitFlags::BIG_WRITES)
     .union(InitFlags::WRITEBACK_CACHE)
+    .union(InitFlags::HAS_IOCTL_DIR)
     .union(InitFlags::AUTO_INVAL_DATA)
     .union(InitFlags::EXPLICIT_INVAL_DATA)
     .union(InitFlags::DO_READDIRPLUS)

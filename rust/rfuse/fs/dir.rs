@@ -3,7 +3,7 @@
 //! Names in directories: lookup and revalidation.
 
 use super::{
-    acl, attr, create,
+    acl, attr, create, fileattr,
     inode::{self, deadline, expired, Fresh},
     mount::Fs,
     names, setattr, xattr,
@@ -15,6 +15,7 @@ use kernel::{
 use rfuse_kapi::{
     atomic_open::{AtomicOpen, Opened, Tmpfile},
     dentry::{Dentry, LentDentry, LockedName, Looked, NewName, Unhashed},
+    fileattr::FileKattr,
     iattr::Iattr,
     ids::MntIdmap,
     inode::{Inode, LentInode},
@@ -131,6 +132,14 @@ impl InodeOperations for DirInodeOps {
 
     fn get_acl(inode: &Inode<Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
         acl::get_acl(inode, kind)
+    }
+
+    fn fileattr_get(inode: &Inode<Fs>, attr: &mut FileKattr) -> Result {
+        fileattr::get(inode, attr)
+    }
+
+    fn fileattr_set(_idmap: &MntIdmap, inode: &Inode<Fs>, attr: &FileKattr) -> Result {
+        fileattr::set(inode, attr)
     }
 
     fn permission(

@@ -3,9 +3,10 @@
 //! Regular files: what the VFS asks of them.
 
 use super::{
-    acl, attr, direct,
+    acl, attr, direct, fileattr,
     handle::{Handle, HandleKind},
     inode::{self, drop_pages},
+    ioctl,
     mount::Fs,
     range, setattr, write,
     writeback::{hold, settle, settle_at_exit, write_remains},
@@ -19,10 +20,12 @@ use kernel::{
 use rfuse_kapi::{
     dentry::Dentry,
     file::{File, FileOperations, Mmap, OpeningFile, Seek},
+    fileattr::FileKattr,
     iattr::Iattr,
     ids::{self, MntIdmap},
     inode::{Inode, LentInode},
     inode_operations::{AclKind, InodeOperations, Permission},
+    ioctl::Ioctl,
     kiocb::Kiocb,
     stat::{KStat, StatFlags},
     walk::Walk,
@@ -79,6 +82,14 @@ impl InodeOperations for FileInodeOps {
 
     fn get_acl(inode: &Inode<Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
         acl::get_acl(inode, kind)
+    }
+
+    fn fileattr_get(inode: &Inode<Fs>, attr: &mut FileKattr) -> Result {
+        fileattr::get(inode, attr)
+    }
+
+    fn fileattr_set(_idmap: &MntIdmap, inode: &Inode<Fs>, attr: &FileKattr) -> Result {
+        fileattr::set(inode, attr)
     }
 }
 
@@ -195,6 +206,11 @@ impl FileOperations for RegularFile {
         file.check_wb_err()?;
         file.inode().sync_metadata()?;
         file.data().fsync(datasync)
+    }
+
+    fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {
+        file.inode().data().check()?;
+        ioctl::ioctl(file.data(), call)
     }
 
     fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {

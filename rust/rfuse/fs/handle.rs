@@ -110,6 +110,11 @@ impl Handle {
         (!self.implied).then_some(self.handle.fh)
     }
 
+    /// Whether it is a directory.
+    pub(crate) fn is_dir(&self) -> bool {
+        self.kind == HandleKind::Dir
+    }
+
     /// The connection it is open on.
     pub(crate) fn conn(&self) -> &Arc<Connection> {
         &self.conn

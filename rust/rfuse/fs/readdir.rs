@@ -9,6 +9,7 @@ use super::{
     dir::fresh,
     handle::{Handle, HandleKind},
     inode::{self, deadline},
+    ioctl,
     mount::Fs,
 };
 use crate::conn::{request::Payload, Connection};
@@ -24,6 +25,7 @@ use rfuse_kapi::{
     dir::DirContext,
     file::{File, FileOperations, OpeningFile, Seek},
     inode::Inode,
+    ioctl::Ioctl,
 };
 use rfuse_proto::{
     attr::Node,
@@ -106,6 +108,11 @@ impl FileOperations for DirFileOps {
                 return end;
             }
         }
+    }
+
+    fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {
+        file.inode().data().check()?;
+        ioctl::ioctl(&file.data().handle, call)
     }
 
     fn fsync(file: &File<'_, Self>, _start: i64, _end: i64, datasync: bool) -> Result {
