@@ -31,3 +31,15 @@ def settle(tag, most):
     """That, for a server that damaged nothing."""
     counts = blameless(tag)
     check(f"{tag}: {counts['answers']} answers, none damaged", counts["answers"] > most and not counts["damaged"])
+
+
+def served(tag, *operations):
+    """How many requests of these operations the server got."""
+    counts = counters(tag)
+    return sum(counts.get(f"op {name}", 0) for name in operations)
+
+
+def drop_caches(what=3):
+    """Drops what is cached and not in use: 1 is pages, 2 is names and inodes."""
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as order:
+        order.write(str(what))
