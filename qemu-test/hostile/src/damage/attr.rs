@@ -342,6 +342,16 @@ pub fn node_unknown(draft: &mut Draft, dice: &mut Dice) -> bool {
     put_node(draft, dice, nodeid)
 }
 
+/// Another node for a number, or the same in another generation.
+pub fn node_here(draft: &mut Draft, dice: &mut Dice) -> bool {
+    match dice.random_range(0..4) {
+        0 => node_none(draft, dice),
+        1 => node_root(draft, dice),
+        2 => node_other(draft, dice),
+        _ => generation(draft, dice),
+    }
+}
+
 /// The node in another generation.
 pub fn generation(draft: &mut Draft, dice: &mut Dice) -> bool {
     let generation = odd_number(dice, 0);

@@ -20,6 +20,8 @@ pub type Dice = ChaCha8Rng;
 pub struct Draft {
     /// What was asked.
     pub opcode: Opcode,
+    /// Whether a node is looked up by its number, rather than by a name.
+    pub by_number: bool,
     /// Room for the answer in bytes.
     pub room: usize,
     /// Number of nodes: their ids are 1 to this.
@@ -33,6 +35,7 @@ impl Draft {
     pub fn new(request: &Request<'_>, nodes: u64, right: Vec<u8>) -> Self {
         Self {
             opcode: request.opcode,
+            by_number: request.opcode == Opcode::Lookup && matches!(request.body, b".\0" | b"..\0"),
             room: request.room,
             nodes,
             delivery: Delivery::right(right),

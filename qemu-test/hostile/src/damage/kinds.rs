@@ -5,7 +5,7 @@
 use rfuse_proto::wire::Opcode;
 
 use super::draft::{Dice, Draft};
-use super::{attr, body, change, dir, head, init, way};
+use super::{attr, body, change, dir, head, init, ioctl, lock, way};
 
 /// Which answers a damage is for; the damage itself may still find nothing to spoil.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub enum To {
     Any,
     /// Those to these operations.
     Only(&'static [Opcode]),
+    /// Those to a lookup of `.` or `..`: of a node by its number.
+    Numbered,
     /// All, and receipts.
     All,
     /// All and receipts, but for INIT: what breaks the queue is of no use before there is a mount.
@@ -36,9 +38,11 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// Whether it may be done to an answer to this operation.
-    pub fn fits(&self, opcode: Opcode) -> bool {
+    /// Whether it may be done to this answer.
+    pub fn fits(&self, draft: &Draft) -> bool {
+        let opcode = draft.opcode;
         match self.to {
+            To::Numbered => draft.by_number,
             To::Any => has_answer(opcode),
             To::All => true,
             To::Only(these) => these.contains(&opcode),
@@ -99,6 +103,9 @@ const CHANGES: To = To::Only(&[
     Opcode::Flush,
     Opcode::Fsync,
     Opcode::Syncfs,
+    Opcode::Setlk,
+    Opcode::Setlkw,
+    Opcode::Ioctl,
 ]);
 const MOVES: To = To::Only(&[
     Opcode::Write,
@@ -112,6 +119,8 @@ const OPENS: To = To::Only(&[
     Opcode::Create,
     Opcode::Tmpfile,
 ]);
+const LOCKS: To = To::Only(&[Opcode::Getlk]);
+const IOCTLS: To = To::Only(&[Opcode::Ioctl]);
 const XATTRS: To = To::Only(&[Opcode::Getxattr, Opcode::Listxattr]);
 const INIT: To = To::Only(&[Opcode::Init]);
 
@@ -160,6 +169,11 @@ kinds! {
     "moved" 400 MOVES => change::moved: "more bytes than there were, fewer, or none";
     "position" 400 To::Only(&[Opcode::Lseek]) => change::position: "a position before the start, or beyond any end";
 
+    "lock-range" 300 LOCKS => lock::range: "a lock in the way of an odd range or kind, or of nobody";
+    "ioctl-size" 300 IOCTLS => ioctl::size: "more or less data than was asked for";
+    "ioctl-result" 300 IOCTLS => ioctl::result: "a result that is no error and no success";
+    "ioctl-retry" 300 IOCTLS => ioctl::retry: "the wish to be asked again, with memory of the caller";
+
     "size" 150 ATTRIBUTES => attr::size: "a file shrinks, grows, or is larger than any can be";
     "times" 50 ATTRIBUTES => attr::times: "negative and huge times, seconds of nanoseconds";
     "numbers" 100 ATTRIBUTES => attr::numbers: "link count, block size, device, inode number, owner, blocks";
@@ -172,6 +186,7 @@ kinds! {
     "node-root" 50 NODES => attr::node_root: "the root's node id for another name";
     "node-other" 150 NODES => attr::node_other: "the node id of another node, mostly of another type";
     "node-unknown" 50 NODES => attr::node_unknown: "a node id that does not exist";
+    "node-here" 600 To::Numbered => attr::node_here: "another node for a number, or the same in another generation";
     "generation" 100 NODES => attr::generation: "the node in another generation";
 
     "name-slash" 50 LISTINGS => dir::name_slash: "a name with a slash";

@@ -12,7 +12,9 @@ mod dir;
 pub mod draft;
 mod head;
 mod init;
+mod ioctl;
 pub mod kinds;
+mod lock;
 #[cfg(test)]
 mod tests;
 mod way;
@@ -166,7 +168,7 @@ impl Damager {
 
     fn weight(&self, kind: &Kind, draft: &Draft) -> u32 {
         let named = |names: &[String]| names.iter().any(|name| name == kind.name);
-        if !kind.fits(draft.opcode) || named(&self.plan.without) {
+        if !kind.fits(draft) || named(&self.plan.without) {
             return 0;
         }
         match (self.plan.only.is_empty(), named(&self.plan.only)) {

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use rfuse_proto::op::F_WRLCK;
 use rfuse_proto::wire::{
-    AccessIn, CopyFileRangeIn, CreateIn, ForgetIn, GetxattrIn, InHeader, InitIn, LseekIn, MkdirIn,
-    Opcode, OpenIn, ReadIn, SetattrIn, WriteIn, KERNEL_VERSION,
+    AccessIn, CopyFileRangeIn, CreateIn, FileLock, ForgetIn, GetxattrIn, InHeader, InitIn, IoctlIn,
+    LkIn, LseekIn, MkdirIn, Opcode, OpenIn, ReadIn, SetattrIn, WriteIn, KERNEL_VERSION,
 };
 use zerocopy::{Immutable, IntoBytes};
 
@@ -14,7 +15,7 @@ use super::kinds::{find, To};
 use super::*;
 use crate::delivery::{Receipt, Timing};
 use crate::request::HEAD;
-use crate::server::{Answer, Server, Settings};
+use crate::server::{Answer, Features, Server, Settings};
 
 /// A request with room for its answer, and the right answer.
 struct Sample {
@@ -102,7 +103,52 @@ fn samples() -> Vec<Sample> {
         sample(server, Opcode::Destroy, 0, b"", 0),
     ];
     all.extend(changes(server));
+    all.extend(features());
     all
+}
+
+/// Answers that only a server has which can do more.
+fn features() -> Vec<Sample> {
+    let mut server = Server::new(Settings {
+        features: Features {
+            locks: true,
+            export: true,
+            ioctl: true,
+            ..Features::default()
+        },
+        ..Settings::default()
+    });
+    let server = &mut server;
+    let offer = InitIn {
+        major: KERNEL_VERSION,
+        flags: u32::MAX,
+        ..InitIn::default()
+    };
+    let (files, file) = (2, 20);
+    let lock = |owner| LkIn {
+        owner,
+        lk: FileLock {
+            end: 100,
+            type_: F_WRLCK,
+            ..FileLock::default()
+        },
+        ..LkIn::default()
+    };
+    // A command that answers with eight bytes.
+    let number = IoctlIn {
+        cmd: 0x8008_7203,
+        out_size: 8,
+        ..IoctlIn::default()
+    };
+    vec![
+        sample(server, Opcode::Init, 0, &offer, 64),
+        sample(server, Opcode::Lookup, file, b".\0", 128),
+        sample(server, Opcode::Lookup, files, b"..\0", 128),
+        sample(server, Opcode::Setlk, file, &lock(1), 0),
+        sample(server, Opcode::Getlk, file, &lock(2), 24),
+        sample(server, Opcode::Ioctl, file, &number, 24),
+        sample(server, Opcode::Ioctl, file, &number, 4112),
+    ]
 }
 
 /// A body and what follows it.
