@@ -106,12 +106,12 @@ def command(*words, patience=PATIENCE):
 class Member:
     """One worker process, and the pipe that tells of its progress."""
 
-    def __init__(self, top, seed, honest):
+    def __init__(self, top, seed, honest, trade):
         reader, writer = os.pipe()
         self.pid = os.fork()
         if not self.pid:
             os.close(reader)
-            work(top, seed, writer, honest)
+            work(top, seed, writer, honest, trade)
         os.close(writer)
         os.set_blocking(reader, False)
         self.pipe, self.seed = reader, seed
@@ -136,13 +136,13 @@ class Member:
             raise Fault(self.text[self.text.index(b"WRONG"):].decode(errors="replace"))
 
 
-def work(top, seed, writer, honest):
+def work(top, seed, writer, honest, trade):
     """The worker process: never returns."""
     os.setpgid(0, 0)
     for stream in (0, 1, 2):
         os.dup2(os.open("/dev/null", os.O_RDWR), stream)
     try:
-        Changer(top, seed, lambda name: os.write(writer, f"{name}\n".encode()), honest).run()
+        trade(top, seed, lambda name: os.write(writer, f"{name}\n".encode()), honest).run()
     except WrongContent as error:
         os.write(writer, f"WRONG content: {error}\n".encode())
     except BaseException:  # pylint: disable=broad-except
@@ -153,8 +153,10 @@ def work(top, seed, writer, honest):
 class Crew:
     """Several workers; those that block or die are replaced."""
 
-    def __init__(self, top, size, random, owes=None, honest=False):
+    def __init__(self, top, size, random, owes=None, honest=False, trade=Changer):
         self.top, self.size, self.random, self.honest = top, size, random, honest
+        # What its members do: a kind of Worker.
+        self.trade = trade
         # Tells whether the server keeps anybody waiting.
         self.owes = owes or (lambda: True)
         self.members = []
@@ -164,7 +166,7 @@ class Crew:
     def fill(self):
         """Hires up to the full number."""
         while len(self.members) < self.size:
-            self.members.append(Member(self.top, self.random.randrange(1 << 30), self.honest))
+            self.members.append(Member(self.top, self.random.randrange(1 << 30), self.honest, self.trade))
 
     def watch(self, seconds):
         """Looks after the workers for that time. Less if several had to be killed: a queue that a damage broke

@@ -8,6 +8,7 @@ import time
 
 from hostile import prepare
 from ktap import FS, host
+from siege.changes import Changer
 from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
 
 BESIDE = "/media"
@@ -34,8 +35,8 @@ def is_mounted(point):
 class Siege:
     """One seed against one share."""
 
-    def __init__(self, tag, point, seed, workers):
-        self.tag, self.point, self.workers = tag, point, workers
+    def __init__(self, tag, point, seed, workers, trade=Changer):
+        self.tag, self.point, self.workers, self.trade = tag, point, workers, trade
         self.random = random.Random(seed)
         prepare()
         self.mounts = self.refused = self.killed = self.died = self.waited = self.forced = self.pulled = 0
@@ -57,7 +58,7 @@ class Siege:
     def cycle(self):
         """Mounts, works, unmounts; now and then without the module in between."""
         if self.mount():
-            crew = Crew(self.point, self.workers, self.random, self.owes)
+            crew = Crew(self.point, self.workers, self.random, self.owes, trade=self.trade)
             try:
                 for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
