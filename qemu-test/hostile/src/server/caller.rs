@@ -4,7 +4,7 @@
 
 use rfuse_proto::flags::InitFlags;
 use rfuse_proto::reply::Errno;
-use rfuse_proto::wire::{Opcode, INVALID_UIDGID};
+use rfuse_proto::wire::{Opcode, Rename2In, INVALID_UIDGID};
 
 use super::Server;
 use crate::extension::Extensions;
@@ -38,7 +38,7 @@ impl Server {
         if request.opcode == Opcode::Init {
             return Ok(());
         }
-        let makes = MAKING.contains(&request.opcode);
+        let makes = MAKING.contains(&request.opcode) || leaves_whiteout(request);
         if self.flags.contains(InitFlags::ALLOW_IDMAP) && !has_right_ids(request, makes) {
             self.complaints.ids += 1;
             return Err(errno(libc::EINVAL));
@@ -60,6 +60,14 @@ impl Server {
             }
         }
     }
+}
+
+/// Whether a name is moved and a node made where it was.
+fn leaves_whiteout(request: &Request<'_>) -> bool {
+    request.opcode == Opcode::Rename2
+        && request
+            .input::<Rename2In>()
+            .is_ok_and(|(how, _)| how.flags & libc::RENAME_WHITEOUT != 0)
 }
 
 /// With idmapped mounts, only what makes a node has ids: those that the node is to have.
@@ -111,6 +119,14 @@ mod tests {
         session.ask(Opcode::Getattr, &getattr).unwrap();
         assert_eq!(session.server.complaints().ids, 1);
         assert!(mkdir(&mut session, "other").is_err());
+        let mut moving = Rename2In::default();
+        let moved = session.ask_with(Opcode::Rename2, &moving, b"dir\0to\0");
+        assert!(moved.is_err());
+        assert_eq!(session.server.complaints().ids, 2);
+        moving.flags = libc::RENAME_WHITEOUT;
+        session.ids = (1, 1);
+        let moved = session.ask_with(Opcode::Rename2, &moving, b"dir\0to\0");
+        assert!(moved.is_err());
         session.ids = (0, 0);
         session.ask(Opcode::Destroy, &()).unwrap();
         assert_eq!(session.server.complaints().ids, 2);
