@@ -31,27 +31,28 @@ pub struct PinnedPages {
 unsafe impl Send for PinnedPages {}
 
 impl PinnedPages {
-    /// Pins the memory that `iter` stands at, up to `max` bytes and `max_pages` pages. `iter` stays
-    /// where it is. May sleep.
-    ///
-    /// `None` if `iter` is no user memory: only that can be pinned.
+    /// Whether the memory that `iter` stands at can be pinned: user memory can.
+    pub fn can_be_of(iter: &mut IovIterDest<'_>) -> bool {
+        // SAFETY: The iterator is valid, and only looked at.
+        unsafe { bindings::iov_iter_extract_will_pin(iter.as_raw()) }
+    }
+
+    /// As [`Self::can_be_of`], for memory that is read.
+    pub fn can_be_of_source(iter: &mut IovIterSource<'_>) -> bool {
+        // SAFETY: The iterator is valid, and only looked at.
+        unsafe { bindings::iov_iter_extract_will_pin(iter.as_raw()) }
+    }
+
+    /// Pins the memory that `iter` stands at, up to `max` bytes and `max_pages` pages, and moves
+    /// `iter` behind it. May sleep.
     ///
     /// # Errors
     ///
-    /// `EFAULT` when nothing there can be written to; `ENOMEM`; `EINVAL` when there is nothing.
-    pub fn extract(
-        iter: &mut IovIterDest<'_>,
-        max: usize,
-        max_pages: usize,
-    ) -> Result<Option<Self>> {
-        // SAFETY: The iterator is valid, and what was extracted is given back to it.
-        unsafe {
-            let pages = Self::extract_raw(iter.as_raw(), max, max_pages, true)?;
-            if let Some(pages) = &pages {
-                iter.revert(pages.len);
-            }
-            Ok(pages)
-        }
+    /// `EFAULT` when nothing there can be written to; `ENOMEM`; `EINVAL` when there is nothing, or what cannot
+    /// be pinned.
+    pub fn extract(iter: &mut IovIterDest<'_>, max: usize, max_pages: usize) -> Result<Self> {
+        // SAFETY: The iterator is valid, and a destination.
+        unsafe { Self::extract_raw(iter.as_raw(), max, max_pages, true) }
     }
 
     /// As [`Self::extract`], for memory that is read.
@@ -63,15 +64,9 @@ impl PinnedPages {
         iter: &mut IovIterSource<'_>,
         max: usize,
         max_pages: usize,
-    ) -> Result<Option<Self>> {
-        // SAFETY: As in `extract`.
-        unsafe {
-            let pages = Self::extract_raw(iter.as_raw(), max, max_pages, false)?;
-            if let Some(pages) = &pages {
-                iter.revert(pages.len);
-            }
-            Ok(pages)
-        }
+    ) -> Result<Self> {
+        // SAFETY: The iterator is valid.
+        unsafe { Self::extract_raw(iter.as_raw(), max, max_pages, false) }
     }
 
     /// Pins, and advances the iterator by as much.
@@ -84,10 +79,10 @@ impl PinnedPages {
         max: usize,
         max_pages: usize,
         dirtied: bool,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         // SAFETY: The iterator is valid, and only looked at.
         if !unsafe { bindings::iov_iter_extract_will_pin(iter) } {
-            return Ok(None);
+            return Err(EINVAL);
         }
         let most = max
             .div_ceil(bindings::PAGE_SIZE)
@@ -114,12 +109,12 @@ impl PinnedPages {
         // SAFETY: So many pages were put there, which is at most `most`.
         unsafe { pages.inc_len((offset + len).div_ceil(bindings::PAGE_SIZE)) };
         // INVARIANT: User memory is pinned by the call above.
-        Ok(Some(Self {
+        Ok(Self {
             pages,
             offset,
             len,
             dirtied,
-        }))
+        })
     }
 
     /// The length of the range, in bytes. Not 0.

@@ -20,6 +20,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::EXPLICIT_INVAL_DATA)
     .union(InitFlags::DO_READDIRPLUS)
     .union(InitFlags::READDIRPLUS_AUTO)
+    .union(InitFlags::ASYNC_DIO)
     .union(InitFlags::PARALLEL_DIROPS)
     // Servers confirm POSIX_ACL only together with the next two.
     .union(InitFlags::POSIX_ACL)
