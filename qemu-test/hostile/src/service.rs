@@ -23,6 +23,8 @@ pub struct Service {
     forged: bool,
     answers: u64,
     waiting: usize,
+    /// The most that waited at a time under the present plan.
+    most_waiting: usize,
 }
 
 impl Service {
@@ -36,6 +38,7 @@ impl Service {
             forged: false,
             answers: 0,
             waiting: 0,
+            most_waiting: 0,
         }
     }
 
@@ -43,6 +46,7 @@ impl Service {
     pub fn set_plan(&mut self, plan: Plan) {
         self.journal.note(&format!("plan {plan:?}"));
         self.damager = Damager::new(plan);
+        self.most_waiting = 0;
     }
 
     /// The client's transport starts anew.
@@ -55,6 +59,7 @@ impl Service {
     /// Takes note of how many requests wait for what the transport keeps back.
     pub fn set_waiting(&mut self, waiting: usize) {
         self.waiting = waiting;
+        self.most_waiting = self.most_waiting.max(waiting);
     }
 
     /// What to answer to a message; `None` for nothing. A FORGET has no answer, but the transport
@@ -123,9 +128,10 @@ impl Service {
     pub fn counters(&self) -> String {
         let (answers, damaged) = (self.damager.answers(), self.damager.damaged());
         format!(
-            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\n{}",
+            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\nmost-waiting {}\n{}",
             u8::from(self.damager.is_done()),
             self.waiting,
+            self.most_waiting,
             self.journal.counters()
         )
     }

@@ -58,6 +58,7 @@ impl Default for Settings {
                 | InitFlags::ATOMIC_O_TRUNC
                 | InitFlags::DO_READDIRPLUS
                 | InitFlags::READDIRPLUS_AUTO
+                | InitFlags::ASYNC_DIO
                 | InitFlags::PARALLEL_DIROPS
                 | InitFlags::POSIX_ACL
                 | InitFlags::DONT_MASK
