@@ -2,12 +2,40 @@
 
 //! Transfers that take several requests, some of them in flight at the same time.
 
+use super::mount::Fs;
+use crate::conn::Connection;
 use kernel::prelude::*;
+use rfuse_kapi::inode::Inode;
+use rfuse_proto::flags::InitFlags;
 
 /// How many chunks of one transfer are in flight at most: enough that the server always has the next one,
 /// and few enough that a single caller leaves room in the ring for others (the stock device has 128 places).
 /// They do not count as background requests, as their caller waits for them.
-pub(crate) const DEPTH: usize = 8;
+const DEPTH: usize = 8;
+
+/// How many chunks of one transfer may be in flight at a time.
+pub(crate) fn depth(conn: &Connection) -> usize {
+    match conn.has(InitFlags::ASYNC_DIO) {
+        true => DEPTH,
+        false => 1,
+    }
+}
+
+/// The same, for the chunk from the byte `pos` on of a write that ends at `end`. What makes the file longer is
+/// sent alone: the file must not reach beyond a chunk that failed.
+pub(crate) fn write_depth(inode: &Inode<Fs>, pos: u64, end: u64) -> usize {
+    let conn = &inode.super_data().conn;
+    let chunk_end = pos.saturating_add(conn.max_write(pos) as u64);
+    match chunk_end.min(end) <= inode.size() {
+        true => depth(conn),
+        false => 1,
+    }
+}
+
+/// `at` bytes behind `pos`, which is not negative.
+pub(crate) fn position(pos: i64, at: usize) -> u64 {
+    (pos.max(0) as u64).saturating_add(at as u64)
+}
 
 /// A transfer of bytes that follow each other, in chunks.
 pub(crate) trait Chunks {

@@ -3,7 +3,7 @@
 //! Reading and writing around the page cache.
 
 use super::{
-    chunks::{transfer, Chunks, DEPTH},
+    chunks::{depth, position, transfer, write_depth, Chunks},
     handle::Handle,
     inode::drop_range,
     mount::Fs,
@@ -21,7 +21,7 @@ use kernel::{
 };
 use rfuse_kapi::{ahead::Ahead, ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages};
 use rfuse_proto::{
-    flags::{InitFlags, WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
+    flags::{WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
     op,
 };
 
@@ -88,7 +88,7 @@ impl<'a> Chunks for Reading<'a, '_> {
     /// Where the file seems to end, nothing is asked for before its turn.
     fn depth(&self, at: usize) -> usize {
         match position(self.pos, at) < self.size {
-            true => depth(self.handle),
+            true => depth(self.handle.conn()),
             false => 1,
         }
     }
@@ -111,19 +111,6 @@ impl<'a> Chunks for Reading<'a, '_> {
     fn land(&mut self, _at: usize, sent: Self::Flight) -> Result<usize> {
         sent.end().map(|(got, _)| got)
     }
-}
-
-/// How many chunks may be in flight at a time.
-fn depth(handle: &Handle) -> usize {
-    match handle.conn().has(InitFlags::ASYNC_DIO) {
-        true => DEPTH,
-        false => 1,
-    }
-}
-
-/// `at` bytes behind `pos`, which is not negative.
-fn position(pos: i64, at: usize) -> u64 {
-    (pos.max(0) as u64).saturating_add(at as u64)
 }
 
 fn ask(handle: &Handle, pos: u64, size: usize, room: Payload) -> Result<Sent<'_, op::Read>> {
@@ -184,7 +171,7 @@ pub(crate) fn write(
         inode,
         handle,
         pos: start,
-        end: end.max(0) as u64,
+        end: position(end, 0),
         write_flags: kill | WRITE_LOCKOWNER,
         open_flags: iocb.open_flags(),
         is_pinned: iter.len() > COPY_MAX && PinnedPages::can_be_of_source(iter),
@@ -235,14 +222,8 @@ impl Writing<'_, '_> {
 impl<'a> Chunks for Writing<'a, '_> {
     type Flight = Sent<'a, op::Write>;
 
-    /// What makes the file longer is sent alone: the file must not reach beyond a chunk that failed.
     fn depth(&self, at: usize) -> usize {
-        let pos = position(self.pos, at);
-        let end = pos.saturating_add(self.handle.conn().max_write(pos) as u64);
-        match end.min(self.end) <= self.inode.size() {
-            true => depth(self.handle),
-            false => 1,
-        }
+        write_depth(self.inode, position(self.pos, at), self.end)
     }
 
     fn send(&mut self, at: usize) -> Result<Option<(usize, Self::Flight)>> {
