@@ -213,7 +213,7 @@ impl OpeningFile<'_> {
         unsafe { (*self.file.as_ptr()).f_mode |= bindings::FMODE_CAN_ODIRECT };
     }
 
-    /// Says that reads heed `RWF_NOWAIT` (`FMODE_NOWAIT`).
+    /// Says that `read_iter` and `write_iter` heed [`Kiocb::nowait`] (`RWF_NOWAIT`, io_uring).
     pub fn set_nowait(&self) {
         // SAFETY: As in `flags`.
         unsafe { (*self.file.as_ptr()).f_mode |= bindings::FMODE_NOWAIT };
@@ -383,6 +383,12 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
     const MMAP: bool = MAPPED && matches!(K::MMAP, Mmap::PageCache);
 
     const OPERATIONS: bindings::file_operations = bindings::file_operations {
+        // `write_iter` heeds `IOCB_NOWAIT`.
+        fop_flags: if MAPPED && K::HAS_WRITE_ITER {
+            bindings::FOP_BUFFER_WASYNC
+        } else {
+            0
+        },
         llseek: match K::SEEK {
             Seek::Generic => Some(bindings::generic_file_llseek),
             Seek::None => None,

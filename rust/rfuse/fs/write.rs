@@ -56,7 +56,7 @@ pub(crate) fn write_iter(
     let inode = file.inode();
     inode.data().check()?;
     if iocb.nowait() {
-        return Err(EAGAIN);
+        return write_at_once(file, iocb, iter);
     }
     let stays = stays_cached(inode)?;
     let written = {
@@ -84,9 +84,35 @@ fn stays_cached(inode: &Inode<Fs>) -> Result<bool> {
     if inode.data().attributes_expired() {
         attr::refresh(inode, false)?;
     }
-    let conn = &inode.super_data().conn;
+    Ok(!loses_privileges(inode))
+}
+
+/// Whether the server takes privileges away with a write.
+fn loses_privileges(inode: &Inode<Fs>) -> bool {
     let privileged = inode.mode() & (S_ISUID | S_ISGID) != 0;
-    Ok(!(privileged && conn.has(InitFlags::HANDLE_KILLPRIV_V2)))
+    let conn = &inode.super_data().conn;
+    privileged && conn.has(InitFlags::HANDLE_KILLPRIV_V2)
+}
+
+/// Writes what can be written to the page cache alone without asking the server or waiting for anybody.
+fn write_at_once(
+    file: &File<'_, RegularFile>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<usize> {
+    let inode = file.inode();
+    let node = inode.data();
+    let is_cached = inode::owns_changes(inode) && !file.data().is_direct() && !iocb.direct();
+    let asks = node.attributes_expired() || !node.is_without_capability();
+    if !is_cached || asks || loses_privileges(inode) || iocb.is_dsync() {
+        return Err(EAGAIN);
+    }
+    let _lock = inode.try_lock().ok_or(EAGAIN)?;
+    if iocb.generic_write_checks(iter)? == 0 {
+        return Ok(0);
+    }
+    iocb.modified()?;
+    iocb.iomap_file_buffered_write::<Pages>(inode, iter)
 }
 
 /// Writes to the page cache alone.
