@@ -106,6 +106,13 @@ pub trait FileOperations: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// The file is about to be mapped, for [`Mmap::PageCache`]; `is_shared` says that others see what is written
+    /// to the mapping, now or later (`VM_MAYSHARE`). May sleep.
+    fn mmap(file: &File<'_, Self>, is_shared: bool) -> Result {
+        let _ = (file, is_shared);
+        Ok(())
+    }
+
     /// Finds a position, for [`Seek::Custom`]: `whence` is `SEEK_*`.
     fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {
         let _ = (file, offset, whence);
@@ -237,7 +244,7 @@ impl<'a, K: FileOperations> File<'a, K> {
     /// # Safety
     ///
     /// `file` is a file opened by the operations `K`, which is not released during `'a`.
-    unsafe fn from_raw(file: *mut bindings::file) -> Self {
+    pub(crate) unsafe fn from_raw(file: *mut bindings::file) -> Self {
         // INVARIANT: By the safety requirements.
         // SAFETY: A valid pointer is not null.
         let file = unsafe { NonNull::new_unchecked(file) };
@@ -439,7 +446,7 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
             None
         },
         mmap_prepare: if Self::MMAP {
-            Some(mmap::mmap_prepare)
+            Some(mmap::mmap_prepare::<K>)
         } else {
             None
         },

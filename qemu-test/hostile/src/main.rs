@@ -92,6 +92,7 @@ fn main() -> Result<()> {
 fn flag(name: &str) -> Result<InitFlags, String> {
     match name {
         "ASYNC_DIO" => Ok(InitFlags::ASYNC_DIO),
+        "DIRECT_IO_ALLOW_MMAP" => Ok(InitFlags::DIRECT_IO_ALLOW_MMAP),
         _ => Err(format!("no flag that can be refused is called {name}")),
     }
 }

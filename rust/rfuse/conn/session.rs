@@ -32,6 +32,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::HANDLE_KILLPRIV)
     .union(InitFlags::HANDLE_KILLPRIV_V2)
     .union(InitFlags::CREATE_SUPP_GROUP)
+    .union(InitFlags::DIRECT_IO_ALLOW_MMAP)
     .union(InitFlags::INIT_EXT);
 
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.

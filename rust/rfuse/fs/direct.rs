@@ -4,9 +4,11 @@
 
 use super::{
     chunks::{depth, position, transfer, write_depth, Chunks},
+    file::RegularFile,
     handle::Handle,
-    inode::drop_range,
+    inode::{drop_range, owns_changes},
     mount::Fs,
+    write::{S_ISGID, S_ISUID},
     writeback::settle,
 };
 use crate::conn::{
@@ -19,7 +21,9 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
 };
-use rfuse_kapi::{ahead::Ahead, ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages};
+use rfuse_kapi::{
+    ahead::Ahead, file::File, ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages,
+};
 use rfuse_proto::{
     flags::{WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
     op,
@@ -147,6 +151,28 @@ fn copy_once(handle: &Handle, pos: u64, iter: &mut IovIterDest<'_>) -> Result<(u
         0 if len > 0 => Err(EFAULT),
         copied => Ok((asked, copied)),
     }
+}
+
+/// Writes while others do, where the server allows it. `None` where that cannot be: what makes the file longer, or
+/// takes privileges away, is done alone, and so is everything while pages of the file are cached.
+pub(crate) fn write_shared(
+    file: &File<'_, RegularFile>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Option<Result<usize>> {
+    let (inode, handle) = (file.inode(), file.data());
+    let end = position(iocb.pos(), iter.len());
+    let fits = || end <= inode.size() && inode.mapping().nrpages() == 0;
+    // Capabilities go without being told, by the server's own kernel.
+    let modifies = owns_changes(inode) || inode.mode() & (S_ISUID | S_ISGID) != 0;
+    if !handle.writes_in_parallel() || iocb.append() || modifies || !fits() {
+        return None;
+    }
+    let _lock = inode.lock_shared();
+    fits().then(|| match iocb.generic_write_checks(iter)? {
+        0 => Ok(0),
+        _ => write(inode, handle, iocb, iter),
+    })
 }
 
 /// Writes until `iter` is empty or an error comes. The inode is locked. Returns the bytes written.

@@ -40,8 +40,8 @@ use rfuse_proto::{
     op,
 };
 
-const S_ISUID: u16 = 0o4000;
-const S_ISGID: u16 = 0o2000;
+pub(super) const S_ISUID: u16 = 0o4000;
+pub(super) const S_ISGID: u16 = 0o2000;
 
 /// `write(2)`. Returns the bytes written.
 ///
@@ -57,6 +57,9 @@ pub(crate) fn write_iter(
     inode.data().check()?;
     if iocb.nowait() {
         return write_at_once(file, iocb, iter);
+    }
+    if let Some(written) = direct::write_shared(file, iocb, iter) {
+        return iocb.generic_write_sync(written?);
     }
     let stays = stays_cached(inode)?;
     let written = {

@@ -64,6 +64,7 @@ impl Default for Settings {
                 | InitFlags::DONT_MASK
                 | InitFlags::SETXATTR_EXT
                 | InitFlags::MAX_PAGES
+                | InitFlags::DIRECT_IO_ALLOW_MMAP
                 | InitFlags::INIT_EXT,
             writeback: Writeback::Never,
             max_write: 1 << 20,
