@@ -55,6 +55,7 @@ const unsigned long RUST_CONST_HELPER_SB_RDONLY = SB_RDONLY;
 const unsigned long RUST_CONST_HELPER_SB_SILENT = SB_SILENT;
 const unsigned int RUST_CONST_HELPER_FMODE_CAN_ODIRECT = (__force unsigned int)FMODE_CAN_ODIRECT;
 const unsigned int RUST_CONST_HELPER_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
+const unsigned int RUST_CONST_HELPER_FOP_BUFFER_WASYNC = (__force unsigned int)FOP_BUFFER_WASYNC;
 const long RUST_CONST_HELPER_MAX_SCHEDULE_TIMEOUT = MAX_SCHEDULE_TIMEOUT;
 const unsigned int RUST_CONST_HELPER_FMODE_CREATED = (__force unsigned int)FMODE_CREATED;
 const unsigned int RUST_CONST_HELPER_FMODE_OPENED = (__force unsigned int)FMODE_OPENED;

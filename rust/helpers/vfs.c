@@ -294,6 +294,21 @@ __rfuse_helper bool rfuse_helper_inode_trylock(struct inode *inode)
 	return inode_trylock(inode);
 }
 
+__rfuse_helper void rfuse_helper_inode_lock_shared(struct inode *inode)
+{
+	inode_lock_shared(inode);
+}
+
+__rfuse_helper void rfuse_helper_inode_unlock_shared(struct inode *inode)
+{
+	inode_unlock_shared(inode);
+}
+
+__rfuse_helper bool rfuse_helper_vm_area_desc_is_shared(const struct vm_area_desc *desc)
+{
+	return vma_flags_test(&desc->vma_flags, VMA_MAYSHARE_BIT);
+}
+
 __rfuse_helper void rfuse_helper_inode_unlock(struct inode *inode)
 {
 	inode_unlock(inode);

@@ -4,12 +4,6 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-__rfuse_helper void rfuse_helper_sg_set_page(struct scatterlist *sg, struct page *page,
-					     unsigned int len, unsigned int offset)
-{
-	sg_set_page(sg, page, len, offset);
-}
-
 __rfuse_helper int rfuse_helper_virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 						struct virtqueue *vqs[],
 						struct virtqueue_info vqs_info[],

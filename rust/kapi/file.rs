@@ -107,6 +107,13 @@ pub trait FileOperations: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// The file is about to be mapped, for [`Mmap::PageCache`]; `is_shared` says that others see what is written
+    /// to the mapping, now or later (`VM_MAYSHARE`). May sleep.
+    fn mmap(file: &File<'_, Self>, is_shared: bool) -> Result {
+        let _ = (file, is_shared);
+        Ok(())
+    }
+
     /// Finds a position, for [`Seek::Custom`]: `whence` is `SEEK_*`.
     fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {
         let _ = (file, offset, whence);
@@ -224,7 +231,7 @@ impl OpeningFile<'_> {
         unsafe { (*self.file.as_ptr()).f_mode |= bindings::FMODE_CAN_ODIRECT };
     }
 
-    /// Says that reads heed `RWF_NOWAIT` (`FMODE_NOWAIT`).
+    /// Says that `read_iter` and `write_iter` heed [`Kiocb::nowait`] (`RWF_NOWAIT`, io_uring).
     pub fn set_nowait(&self) {
         // SAFETY: As in `flags`.
         unsafe { (*self.file.as_ptr()).f_mode |= bindings::FMODE_NOWAIT };
@@ -394,6 +401,12 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
     const MMAP: bool = MAPPED && matches!(K::MMAP, Mmap::PageCache);
 
     const OPERATIONS: bindings::file_operations = bindings::file_operations {
+        // `write_iter` heeds `IOCB_NOWAIT`.
+        fop_flags: if MAPPED && K::HAS_WRITE_ITER {
+            bindings::FOP_BUFFER_WASYNC
+        } else {
+            0
+        },
         llseek: match K::SEEK {
             Seek::Generic => Some(bindings::generic_file_llseek),
             Seek::None => None,
@@ -454,7 +467,7 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
             None
         },
         mmap_prepare: if Self::MMAP {
-            Some(mmap::mmap_prepare)
+            Some(mmap::mmap_prepare::<K>)
         } else {
             None
         },

@@ -174,6 +174,14 @@ impl<T: FileSystem> Inode<T> {
         locked.then(|| InodeLock(self, NotThreadSafe))
     }
 
+    /// As [`Self::lock`], together with others who do (`inode_lock_shared`). May sleep.
+    pub fn lock_shared(&self) -> InodeSharedLock<'_, T> {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_lock_shared(self.as_ptr()) };
+        // INVARIANT: Just locked.
+        InodeSharedLock(self, NotThreadSafe)
+    }
+
     /// Checks that a file may grow to `size` bytes (`inode_newsize_ok`).
     ///
     /// # Errors
@@ -242,6 +250,20 @@ impl<T: FileSystem> Drop for InodeLock<'_, T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::inode_unlock(self.0.as_ptr()) };
+    }
+}
+
+/// The lock of an inode, shared with others.
+///
+/// # Invariants
+///
+/// This thread has it.
+pub struct InodeSharedLock<'a, T: FileSystem>(&'a Inode<T>, NotThreadSafe);
+
+impl<T: FileSystem> Drop for InodeSharedLock<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_unlock_shared(self.0.as_ptr()) };
     }
 }
 

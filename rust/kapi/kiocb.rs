@@ -68,6 +68,12 @@ impl Kiocb<'_> {
         self.has(bindings::KIOCB_APPEND)
     }
 
+    /// Whether what is written must be durable at the end (`O_DSYNC`, `O_SYNC`).
+    pub fn is_dsync(&self) -> bool {
+        // SAFETY: As in `pos`.
+        unsafe { bindings::iocb_is_dsync(self.0.as_ptr()) }
+    }
+
     /// The flags of `open(2)` that hold for this request: those of the file, `O_SYNC` and `O_DSYNC` also
     /// where the request alone asks for them.
     pub fn open_flags(&self) -> u32 {

@@ -12,6 +12,7 @@ pub const __LOG_PREFIX: &[u8] = b"rfuse\0";
 mod bindings;
 
 pub mod address_space;
+pub mod ahead;
 pub mod atomic_open;
 pub mod cpu;
 pub mod dentry;

@@ -4,8 +4,11 @@
 //!
 //! C header: [`include/linux/mm.h`](srctree/include/linux/mm.h)
 
-use crate::bindings;
-use kernel::prelude::*;
+use crate::{
+    bindings,
+    file::{File, FileOperations},
+};
+use kernel::{error::from_result, prelude::*};
 
 /// The hooks of mappings. A constant, whose address is that of a static: C does not write to it.
 const VM_OPS: bindings::vm_operations_struct = bindings::vm_operations_struct {
@@ -20,11 +23,24 @@ const VM_OPS: bindings::vm_operations_struct = bindings::vm_operations_struct {
 ///
 /// # Safety
 ///
-/// Called by the VFS with the description of a mapping of an inode that has a page cache.
-pub(crate) unsafe extern "C" fn mmap_prepare(desc: *mut bindings::vm_area_desc) -> c_int {
-    // SAFETY: By the safety requirements.
-    unsafe { (*desc).vm_ops = &VM_OPS };
-    0
+/// Called by the VFS with the description of a mapping of a file that the operations `K` opened, and whose inode
+/// has a page cache.
+pub(crate) unsafe extern "C" fn mmap_prepare<K: FileOperations>(
+    desc: *mut bindings::vm_area_desc,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: By the safety requirements.
+        let (file, is_shared) = unsafe {
+            (
+                File::<K>::from_raw((*desc).file),
+                bindings::vm_area_desc_is_shared(desc),
+            )
+        };
+        K::mmap(&file, is_shared)?;
+        // SAFETY: By the safety requirements.
+        unsafe { (*desc).vm_ops = &VM_OPS };
+        Ok(0)
+    })
 }
 
 /// A page of a shared mapping is about to be written to for the first time since it was clean.

@@ -120,9 +120,10 @@ impl<'a> Buffers<'_, 'a> {
     }
 
     fn pages(&mut self, pages: &'a PinnedPages) -> Result {
-        pages
-            .parts()
-            .try_for_each(|(page, offset, len)| self.add(page, offset, len))
+        // Joining them to what is there already would gain little.
+        pages.each_part(self.max_segment, |page, offset, len| {
+            self.push(page, offset, len)
+        })
     }
 
     /// Fails with `EINVAL` if something that the device writes was named already.
@@ -169,12 +170,19 @@ impl<'a> Buffers<'_, 'a> {
                 return Ok(());
             }
         }
+        self.push(page, offset, len)
+    }
+
+    /// Adds a segment of `len` bytes from `offset` in `page`.
+    #[inline]
+    fn push(&mut self, page: *mut bindings::page, offset: usize, len: usize) -> Result {
         let segment = self.table.get_mut(self.used).ok_or(E2BIG)?;
-        // An entry of an earlier request may carry an end mark.
-        *segment = pin_init::zeroed();
-        // SAFETY: A zeroed entry is a valid one; the page is live while the request is.
-        unsafe {
-            bindings::sg_set_page(segment, page, u32::try_from(len)?, u32::try_from(offset)?)
+        // All of it: an entry of an earlier request may carry an end mark. A page's address has none.
+        *segment = bindings::scatterlist {
+            page_link: page.addr(),
+            offset: u32::try_from(offset)?,
+            length: u32::try_from(len)?,
+            ..pin_init::zeroed()
         };
         self.used += 1;
         Ok(())

@@ -23,6 +23,7 @@ use hostile::journal::Journal;
 use hostile::request::operation;
 use hostile::server::{Features, Settings, Writeback};
 use hostile::service::Service;
+use rfuse_proto::flags::InitFlags;
 use rfuse_proto::wire::Opcode;
 
 /// A virtio-fs server that damages its answers.
@@ -53,6 +54,9 @@ struct Arguments {
     /// FOPEN_* flags of every opened file, as a number (1: around the page cache)
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     open_flags: u32,
+    /// Flags of INIT that are not confirmed
+    #[arg(long, value_delimiter = ',', value_name = "FLAG", value_parser = flag)]
+    refuses: Vec<InitFlags>,
     /// Operations to answer with ENOSYS
     #[arg(long, value_delimiter = ',', value_name = "OPERATION", value_parser = operation)]
     lacks: Vec<Opcode>,
@@ -86,15 +90,28 @@ fn main() -> Result<()> {
     virtio::serve(socket, queues, arguments.die_after, service)
 }
 
+/// A flag of INIT that can be refused, by its name.
+fn flag(name: &str) -> Result<InitFlags, String> {
+    match name {
+        "ASYNC_DIO" => Ok(InitFlags::ASYNC_DIO),
+        "DIRECT_IO_ALLOW_MMAP" => Ok(InitFlags::DIRECT_IO_ALLOW_MMAP),
+        _ => Err(format!("no flag that can be refused is called {name}")),
+    }
+}
+
 fn service(arguments: &Arguments) -> Result<Service> {
+    let refused = arguments
+        .refuses
+        .iter()
+        .fold(InitFlags::NONE, |all, flag| all | *flag);
     let settings = Settings {
+        flags: Settings::default().flags.without(refused),
         valid: Duration::from_millis(arguments.valid),
         writeback: arguments.writeback,
         max_write: arguments.max_write,
         open_flags: arguments.open_flags,
         lacks: arguments.lacks.clone(),
         features: arguments.features.clone(),
-        ..Settings::default()
     };
     let journal = match &arguments.journal {
         Some(path) => Journal::open(path)

@@ -30,6 +30,8 @@ pub struct Service {
     open: HashMap<u64, (Vec<u8>, usize)>,
     /// How many requests of each operation there were.
     operations: BTreeMap<&'static str, u64>,
+    /// The most that waited at a time under the present plan.
+    most_waiting: usize,
 }
 
 impl Service {
@@ -45,6 +47,7 @@ impl Service {
             waiting: 0,
             open: HashMap::new(),
             operations: BTreeMap::new(),
+            most_waiting: 0,
         }
     }
 
@@ -52,6 +55,7 @@ impl Service {
     pub fn set_plan(&mut self, plan: Plan) {
         self.journal.note(&format!("plan {plan:?}"));
         self.damager = Damager::new(plan);
+        self.most_waiting = 0;
     }
 
     /// The client's transport starts anew.
@@ -65,6 +69,7 @@ impl Service {
     /// Takes note of how many requests wait for what the transport keeps back.
     pub fn set_waiting(&mut self, waiting: usize) {
         self.waiting = waiting;
+        self.most_waiting = self.most_waiting.max(waiting);
     }
 
     /// What to answer to a message; `None` for nothing. A FORGET has no answer, but the transport
@@ -185,9 +190,10 @@ impl Service {
         let operations = self.operations.iter();
         let operations = operations.map(|(name, number)| format!("op {name} {number}\n"));
         format!(
-            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\n{}{}",
+            "answers {answers}\ndamaged {damaged}\ndone {}\nwaiting {}\nmost-waiting {}\n{}{}",
             u8::from(self.damager.is_done()),
             self.waiting,
+            self.most_waiting,
             operations.collect::<String>(),
             self.journal.counters()
         )

@@ -103,7 +103,10 @@ fn write_security<'a>(
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::{vec, vec::Vec};
 
     fn written(extensions: Extensions<'_>) -> Vec<u8> {
         let mut room = vec![0; extensions.len()];

@@ -44,21 +44,26 @@ impl Connection {
         operation: O,
         payload: Payload,
     ) -> Result<(O::Reply, Payload)> {
-        let mut request = self.ask(&operation, payload)?;
-        let answer = request
-            .check()
-            .map_err(Refusal::from)
-            .and_then(|(fixed, tail)| op::decode(&operation, fixed, tail));
-        match answer {
-            Ok(reply) => Ok((reply, request.take_payload())),
-            Err(error) => {
-                if matches!(error, Refusal::Fault(_)) {
-                    // Whatever is wrong with it, the server has counted a lookup.
-                    self.undo(&mut request);
-                }
-                Err(self.refused(Some(O::OPCODE), O::OPTIONAL, error))
-            }
-        }
+        self.begin(operation, payload)?.end()
+    }
+
+    /// Asks the server; the answer is waited for later. Dropping the result leaves the request to the
+    /// transport, as a caller does that is killed. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ECONNABORTED`, `ENOMEM`: nothing was sent.
+    pub(crate) fn begin<O: Operation>(
+        &self,
+        operation: O,
+        payload: Payload,
+    ) -> Result<Sent<'_, O>> {
+        let waiter = Some(self.send(&operation, payload)?);
+        Ok(Sent {
+            conn: self,
+            operation,
+            waiter,
+        })
     }
 
     /// Sends a request and waits until it is answered.
@@ -67,6 +72,11 @@ impl Connection {
         operation: &O,
         payload: Payload,
     ) -> Result<OwnedRequest> {
+        let waiter = self.send(operation, payload)?;
+        self.wait(waiter)
+    }
+
+    fn send<O: Operation>(&self, operation: &O, payload: Payload) -> Result<Waiter<Request>> {
         if self.is_aborted() {
             return Err(ECONNABORTED);
         }
@@ -81,6 +91,10 @@ impl Connection {
             // The waiter has it at once; nobody else was told.
             drop(request);
         }
+        Ok(waiter)
+    }
+
+    fn wait(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
         let request = match waiter.wait_killable() {
             Ok(request) => request,
             Err(waiter) => self.killed(waiter)?,
@@ -169,6 +183,51 @@ impl Connection {
 /// An error that a server names.
 pub(crate) fn server_error(errno: Errno) -> Error {
     Error::from_errno(i32::from(errno.get()).wrapping_neg())
+}
+
+/// A request that was sent, and whose answer somebody is to wait for.
+pub(crate) struct Sent<'a, O: Operation> {
+    conn: &'a Connection,
+    operation: O,
+    /// Always there, until the end.
+    waiter: Option<Waiter<Request>>,
+}
+
+impl<O: Operation> Sent<'_, O> {
+    /// Waits for the answer. May sleep; only a fatal signal ends the wait early.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call`].
+    pub(crate) fn end(mut self) -> Result<(O::Reply, Payload)> {
+        let waiter = self.waiter.take().ok_or(EIO)?;
+        let mut request = self.conn.wait(waiter)?;
+        let answer = request
+            .check()
+            .map_err(Refusal::from)
+            .and_then(|(fixed, tail)| op::decode(&self.operation, fixed, tail));
+        match answer {
+            Ok(reply) => Ok((reply, request.take_payload())),
+            Err(error) => {
+                if matches!(error, Refusal::Fault(_)) {
+                    // Whatever is wrong with it, the server has counted a lookup.
+                    self.conn.undo(&mut request);
+                }
+                Err(self.conn.refused(Some(O::OPCODE), O::OPTIONAL, error))
+            }
+        }
+    }
+}
+
+impl<O: Operation> Drop for Sent<'_, O> {
+    fn drop(&mut self) {
+        let Some(waiter) = self.waiter.take() else {
+            return;
+        };
+        if let Ok(mut request) = self.conn.killed(waiter) {
+            self.conn.undo(&mut request);
+        }
+    }
 }
 
 /// What a server without the operation means to a caller who can do without it.

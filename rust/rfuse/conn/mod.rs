@@ -3,7 +3,7 @@
 //! A connection: typed calls to one server.
 
 pub(crate) mod background;
-mod call;
+pub(crate) mod call;
 pub(crate) mod folios;
 pub(crate) mod forget;
 mod generations;

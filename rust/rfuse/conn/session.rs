@@ -22,6 +22,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::EXPLICIT_INVAL_DATA)
     .union(InitFlags::DO_READDIRPLUS)
     .union(InitFlags::READDIRPLUS_AUTO)
+    .union(InitFlags::ASYNC_DIO)
     .union(InitFlags::PARALLEL_DIROPS)
     // Servers confirm POSIX_ACL only together with the next two.
     .union(InitFlags::POSIX_ACL)
@@ -37,6 +38,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::SECURITY_CTX)
     .union(InitFlags::NO_EXPORT_SUPPORT)
     .union(InitFlags::ALLOW_IDMAP)
+    .union(InitFlags::DIRECT_IO_ALLOW_MMAP)
     .union(InitFlags::INIT_EXT);
 
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.

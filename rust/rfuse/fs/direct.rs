@@ -2,8 +2,17 @@
 
 //! Reading and writing around the page cache.
 
-use super::{handle::Handle, inode::drop_range, mount::Fs, writeback::settle};
+use super::{
+    chunks::{depth, position, transfer, write_depth, Chunks},
+    file::RegularFile,
+    handle::Handle,
+    inode::{drop_range, owns_changes},
+    mount::Fs,
+    write::{S_ISGID, S_ISUID},
+    writeback::settle,
+};
 use crate::conn::{
+    call::Sent,
     pieces::{Piece, Pieces},
     request::Payload,
 };
@@ -12,7 +21,9 @@ use kernel::{
     page::PAGE_SIZE,
     prelude::*,
 };
-use rfuse_kapi::{ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages};
+use rfuse_kapi::{
+    ahead::Ahead, file::File, ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages,
+};
 use rfuse_proto::{
     flags::{WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
     op,
@@ -40,15 +51,87 @@ pub(crate) fn read(
     }
     let end = iocb.pos().saturating_add(iter.len() as i64);
     settle(inode, iocb.pos(), end.saturating_sub(1))?;
+    let total = match iter.len() > COPY_MAX && PinnedPages::can_be_of(iter) {
+        true => read_pinned(inode, handle, iocb.pos(), iter),
+        false => read_copied(handle, iocb.pos(), iter),
+    }?;
+    iocb.set_pos(iocb.pos().saturating_add(total as i64));
+    Ok(total)
+}
+
+/// The server writes to the caller's memory.
+fn read_pinned(
+    inode: &Inode<Fs>,
+    handle: &Handle,
+    pos: i64,
+    iter: &mut IovIterDest<'_>,
+) -> Result<usize> {
+    let mut reading = Reading {
+        handle,
+        pos,
+        size: inode.size(),
+        iter: Ahead::of_dest(iter),
+    };
+    let moved = transfer(&mut reading).moved?;
+    iter.advance(moved);
+    Ok(moved)
+}
+
+/// A read into memory that is pinned.
+struct Reading<'a, 'data> {
+    handle: &'a Handle,
+    pos: i64,
+    /// Of the file, as far as it is known.
+    size: u64,
+    iter: Ahead<'a, IovIterDest<'data>>,
+}
+
+impl<'a> Chunks for Reading<'a, '_> {
+    type Flight = Sent<'a, op::Read>;
+
+    /// Where the file seems to end, nothing is asked for before its turn.
+    fn depth(&self, at: usize) -> usize {
+        match position(self.pos, at) < self.size {
+            true => depth(self.handle.conn()),
+            false => 1,
+        }
+    }
+
+    fn send(&mut self, at: usize) -> Result<Option<(usize, Self::Flight)>> {
+        let iter = self.iter.iter();
+        if iter.is_empty() {
+            return Ok(None);
+        }
+        let max_pages = self.handle.conn().max_pages();
+        let most = max_pages.saturating_mul(PAGE_SIZE).min(iter.len());
+        let pages = PinnedPages::extract(iter, most, max_pages)?;
+        let (len, pos) = (pages.len(), position(self.pos, at));
+        Ok(Some((
+            len,
+            ask(self.handle, pos, len, Payload::Pinned(pages))?,
+        )))
+    }
+
+    fn land(&mut self, _at: usize, sent: Self::Flight) -> Result<usize> {
+        sent.end().map(|(got, _)| got)
+    }
+}
+
+fn ask(handle: &Handle, pos: u64, size: usize, room: Payload) -> Result<Sent<'_, op::Read>> {
+    let range = handle.range(pos, u32::try_from(size)?);
+    handle.conn().begin(op::Read(range), room)
+}
+
+/// The server writes to a buffer, and that is copied.
+fn read_copied(handle: &Handle, pos: i64, iter: &mut IovIterDest<'_>) -> Result<usize> {
     let mut total = 0_usize;
     while !iter.is_empty() {
-        let (asked, got) = match read_once(handle, iocb.pos(), iter) {
+        let (asked, got) = match copy_once(handle, position(pos, total), iter) {
             Ok(lengths) => lengths,
             Err(error) if total == 0 => return Err(error),
             Err(_) => break,
         };
         total = total.saturating_add(got);
-        iocb.set_pos(iocb.pos().saturating_add(got as i64));
         if got < asked {
             break;
         }
@@ -57,35 +140,11 @@ pub(crate) fn read(
 }
 
 /// One request: how many bytes it asked for, and how many came.
-fn read_once(handle: &Handle, pos: i64, iter: &mut IovIterDest<'_>) -> Result<(usize, usize)> {
-    if iter.len() > COPY_MAX {
-        let max_pages = handle.conn().max_pages();
-        let most = max_pages.saturating_mul(PAGE_SIZE).min(iter.len());
-        if let Some(pages) = PinnedPages::extract(iter, most, max_pages)? {
-            return read_pinned(handle, pos, iter, pages);
-        }
-    }
-    read_copied(handle, pos, iter)
-}
-
-/// The server writes to the caller's memory.
-fn read_pinned(
-    handle: &Handle,
-    pos: i64,
-    iter: &mut IovIterDest<'_>,
-    pages: PinnedPages,
-) -> Result<(usize, usize)> {
-    let asked = pages.len();
-    let (got, _) = ask(handle, pos, asked, Payload::Pinned(pages))?;
-    iter.advance(got);
-    Ok((asked, got))
-}
-
-/// The server writes to a buffer, and that is copied.
-fn read_copied(handle: &Handle, pos: i64, iter: &mut IovIterDest<'_>) -> Result<(usize, usize)> {
+fn copy_once(handle: &Handle, pos: u64, iter: &mut IovIterDest<'_>) -> Result<(usize, usize)> {
     let asked = iter.len().min(COPY_CHUNK);
     let room = KVec::zeroed(asked, GFP_KERNEL)?;
-    let (len, Payload::Bytes(bytes)) = ask(handle, pos, asked, Payload::Bytes(room))? else {
+    let sent = ask(handle, pos, asked, Payload::Bytes(room))?;
+    let (len, Payload::Bytes(bytes)) = sent.end()? else {
         return Err(EIO);
     };
     match iter.copy_to_iter(bytes.get(..len).ok_or(EIO)?) {
@@ -94,9 +153,26 @@ fn read_copied(handle: &Handle, pos: i64, iter: &mut IovIterDest<'_>) -> Result<
     }
 }
 
-fn ask(handle: &Handle, pos: i64, size: usize, room: Payload) -> Result<(usize, Payload)> {
-    let range = handle.range(u64::try_from(pos)?, u32::try_from(size)?);
-    handle.conn().call_with(op::Read(range), room)
+/// Writes while others do, where the server allows it. `None` where that cannot be: what makes the file longer, or
+/// takes privileges away, is done alone, and so is everything while pages of the file are cached.
+pub(crate) fn write_shared(
+    file: &File<'_, RegularFile>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Option<Result<usize>> {
+    let (inode, handle) = (file.inode(), file.data());
+    let end = position(iocb.pos(), iter.len());
+    let fits = || end <= inode.size() && inode.mapping().nrpages() == 0;
+    // Capabilities go without being told, by the server's own kernel.
+    let modifies = owns_changes(inode) || inode.mode() & (S_ISUID | S_ISGID) != 0;
+    if !handle.writes_in_parallel() || iocb.append() || modifies || !fits() {
+        return None;
+    }
+    let _lock = inode.lock_shared();
+    fits().then(|| match iocb.generic_write_checks(iter)? {
+        0 => Ok(0),
+        _ => write(inode, handle, iocb, iter),
+    })
 }
 
 /// Writes until `iter` is empty or an error comes. The inode is locked. Returns the bytes written.
@@ -113,60 +189,91 @@ pub(crate) fn write(
     let start = iocb.pos();
     let end = start.saturating_add(iter.len() as i64);
     settle(inode, start, end.saturating_sub(1))?;
-    let mut total = 0_usize;
-    while !iter.is_empty() {
-        let (asked, taken) = match write_once(handle, iocb, iter) {
-            Ok(lengths) => lengths,
-            Err(error) if total == 0 => return Err(error),
-            Err(_) => break,
-        };
-        total = total.saturating_add(taken);
-        iocb.set_pos(iocb.pos().saturating_add(taken as i64));
-        inode.data().wrote(inode, iocb.pos() as u64);
-        if taken < asked {
-            break;
-        }
-    }
-    drop_range(inode, start as u64, iocb.pos() as u64);
-    Ok(total)
-}
-
-/// One request: how many bytes it carried, and how many the server took.
-fn write_once(
-    handle: &Handle,
-    iocb: &Kiocb<'_>,
-    iter: &mut IovIterSource<'_>,
-) -> Result<(usize, usize)> {
-    let most = handle.conn().max_write(iocb.pos() as u64).min(iter.len());
-    if iter.len() > COPY_MAX {
-        let max_pages = handle.conn().max_pages();
-        if let Some(pages) = PinnedPages::extract_source(iter, most, max_pages)? {
-            let asked = pages.len();
-            let taken = send(handle, iocb, asked, Payload::PinnedSource(pages))?;
-            iter.advance(taken);
-            return Ok((asked, taken));
-        }
-    }
-    let mut bytes = KVec::zeroed(most.min(COPY_CHUNK), GFP_KERNEL)?;
-    let asked = iter.copy_from_iter(&mut bytes);
-    bytes.truncate(asked);
-    if asked == 0 {
-        return Err(EFAULT);
-    }
-    let mut pieces = Pieces::new();
-    pieces.push_with(|| Ok(Piece::Bytes(bytes)))?;
-    let taken = send(handle, iocb, asked, Payload::Pieces(pieces))?;
-    Ok((asked, taken))
-}
-
-fn send(handle: &Handle, iocb: &Kiocb<'_>, size: usize, data: Payload) -> Result<usize> {
     let kill = match ids::capable_fsetid() {
         true => 0,
         false => WRITE_KILL_SUIDGID,
     };
-    let (pos, size) = (u64::try_from(iocb.pos())?, u32::try_from(size)?);
-    let mut operation = handle.write(pos, size, kill | WRITE_LOCKOWNER, iocb.open_flags());
-    operation.lock_owner = handle.conn().lock_owner(ids::current_files());
-    let (taken, _) = handle.conn().call_with(operation, data)?;
-    Ok(taken as usize)
+    let outcome = transfer(&mut Writing {
+        inode,
+        handle,
+        pos: start,
+        end: position(end, 0),
+        write_flags: kill | WRITE_LOCKOWNER,
+        open_flags: iocb.open_flags(),
+        is_pinned: iter.len() > COPY_MAX && PinnedPages::can_be_of_source(iter),
+        iter: Ahead::of_source(iter),
+    });
+    drop_range(inode, position(start, 0), position(start, outcome.sent));
+    let moved = outcome.moved?;
+    iter.advance(moved);
+    iocb.set_pos(start.saturating_add(moved as i64));
+    Ok(moved)
+}
+
+/// A write.
+struct Writing<'a, 'data> {
+    inode: &'a Inode<Fs>,
+    handle: &'a Handle,
+    pos: i64,
+    /// Where it ends.
+    end: u64,
+    write_flags: u32,
+    open_flags: u32,
+    /// Whether the caller's memory is pinned, and not copied.
+    is_pinned: bool,
+    iter: Ahead<'a, IovIterSource<'data>>,
+}
+
+impl Writing<'_, '_> {
+    /// Takes up to `most` bytes from the caller.
+    fn take(&mut self, most: usize) -> Result<(usize, Payload)> {
+        let iter = self.iter.iter();
+        if self.is_pinned {
+            let max_pages = self.handle.conn().max_pages();
+            let pages = PinnedPages::extract_source(iter, most, max_pages)?;
+            return Ok((pages.len(), Payload::PinnedSource(pages)));
+        }
+        let mut bytes = KVec::zeroed(most.min(COPY_CHUNK), GFP_KERNEL)?;
+        let len = iter.copy_from_iter(&mut bytes);
+        bytes.truncate(len);
+        if len == 0 {
+            return Err(EFAULT);
+        }
+        let mut pieces = Pieces::new();
+        pieces.push_with(|| Ok(Piece::Bytes(bytes)))?;
+        Ok((len, Payload::Pieces(pieces)))
+    }
+}
+
+impl<'a> Chunks for Writing<'a, '_> {
+    type Flight = Sent<'a, op::Write>;
+
+    fn depth(&self, at: usize) -> usize {
+        write_depth(self.inode, position(self.pos, at), self.end)
+    }
+
+    fn send(&mut self, at: usize) -> Result<Option<(usize, Self::Flight)>> {
+        let pos = position(self.pos, at);
+        let conn = self.handle.conn();
+        let most = conn.max_write(pos).min(self.iter.iter().len());
+        if most == 0 {
+            return Ok(None);
+        }
+        let (len, data) = self.take(most)?;
+        let (size, flags) = (u32::try_from(len)?, self.open_flags);
+        let mut operation = self.handle.write(pos, size, self.write_flags, flags);
+        operation.lock_owner = conn.lock_owner(ids::current_files());
+        Ok(Some((len, conn.begin(operation, data)?)))
+    }
+
+    fn land(&mut self, at: usize, sent: Self::Flight) -> Result<usize> {
+        let taken = sent.end().map(|(taken, _)| taken as usize);
+        let end = match taken {
+            Ok(taken) => position(self.pos, at).saturating_add(taken as u64),
+            // It may have arrived in part.
+            Err(_) => 0,
+        };
+        self.inode.data().wrote(self.inode, end);
+        taken
+    }
 }

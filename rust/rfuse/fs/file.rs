@@ -213,6 +213,20 @@ impl FileOperations for RegularFile {
         ioctl::ioctl(file.data(), call)
     }
 
+    /// A file that is not cached is mapped for several only where the server knows that its writes come later.
+    fn mmap(file: &File<'_, Self>, is_shared: bool) -> Result {
+        let (inode, handle) = (file.inode(), file.data());
+        if !handle.is_direct() {
+            return Ok(());
+        }
+        if is_shared && !handle.conn().has(InitFlags::DIRECT_IO_ALLOW_MMAP) {
+            return Err(ENODEV);
+        }
+        // What others have cached may be old.
+        drop_pages(inode, 0);
+        Ok(())
+    }
+
     fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {
         range::llseek(file, offset, whence)
     }

@@ -14,7 +14,7 @@ use rfuse_kapi::file::OpeningFile;
 use rfuse_proto::{
     flags::{
         InitFlags, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_NONSEEKABLE,
-        FOPEN_STREAM, FSYNC_FDATASYNC,
+        FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_STREAM, FSYNC_FDATASYNC,
     },
     op,
     wire::OpenOut,
@@ -163,6 +163,12 @@ impl Handle {
     /// Reads must not use the page cache.
     pub(crate) fn is_direct(&self) -> bool {
         self.open_flags & FOPEN_DIRECT_IO != 0
+    }
+
+    /// Whether several may write at the same time, where the server sees every write as it is made.
+    pub(crate) fn writes_in_parallel(&self) -> bool {
+        let both = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
+        self.open_flags & both == both
     }
 
     /// The node it is open on, and the server's number for it.

@@ -4,6 +4,7 @@
 
 mod acl;
 mod attr;
+mod chunks;
 mod create;
 mod dir;
 mod direct;

@@ -8,7 +8,9 @@
 //! waits for a folio does not wait for a server, but for one that reads.
 
 use super::{
-    attr, direct,
+    attr,
+    chunks::{position, transfer, write_depth, Chunks},
+    direct,
     file::RegularFile,
     handle::Handle,
     inode::{self, drop_range},
@@ -16,6 +18,7 @@ use super::{
     read::Pages,
 };
 use crate::conn::{
+    call::Sent,
     pieces::{Piece, Pieces},
     request::Payload,
 };
@@ -25,16 +28,20 @@ use kernel::{
     prelude::*,
 };
 use rfuse_kapi::{
+    ahead::Ahead,
     file::File,
     folio::{fault_in_readable, LockedFolio},
     ids,
     inode::Inode,
     kiocb::Kiocb,
 };
-use rfuse_proto::flags::{InitFlags, WRITE_KILL_SUIDGID};
+use rfuse_proto::{
+    flags::{InitFlags, WRITE_KILL_SUIDGID},
+    op,
+};
 
-const S_ISUID: u16 = 0o4000;
-const S_ISGID: u16 = 0o2000;
+pub(super) const S_ISUID: u16 = 0o4000;
+pub(super) const S_ISGID: u16 = 0o2000;
 
 /// `write(2)`. Returns the bytes written.
 ///
@@ -49,7 +56,10 @@ pub(crate) fn write_iter(
     let inode = file.inode();
     inode.data().check()?;
     if iocb.nowait() {
-        return Err(EAGAIN);
+        return write_at_once(file, iocb, iter);
+    }
+    if let Some(written) = direct::write_shared(file, iocb, iter) {
+        return iocb.generic_write_sync(written?);
     }
     let stays = stays_cached(inode)?;
     let written = {
@@ -77,9 +87,35 @@ fn stays_cached(inode: &Inode<Fs>) -> Result<bool> {
     if inode.data().attributes_expired() {
         attr::refresh(inode, false)?;
     }
-    let conn = &inode.super_data().conn;
+    Ok(!loses_privileges(inode))
+}
+
+/// Whether the server takes privileges away with a write.
+fn loses_privileges(inode: &Inode<Fs>) -> bool {
     let privileged = inode.mode() & (S_ISUID | S_ISGID) != 0;
-    Ok(!(privileged && conn.has(InitFlags::HANDLE_KILLPRIV_V2)))
+    let conn = &inode.super_data().conn;
+    privileged && conn.has(InitFlags::HANDLE_KILLPRIV_V2)
+}
+
+/// Writes what can be written to the page cache alone without asking the server or waiting for anybody.
+fn write_at_once(
+    file: &File<'_, RegularFile>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterSource<'_>,
+) -> Result<usize> {
+    let inode = file.inode();
+    let node = inode.data();
+    let is_cached = inode::owns_changes(inode) && !file.data().is_direct() && !iocb.direct();
+    let asks = node.attributes_expired() || !node.is_without_capability();
+    if !is_cached || asks || loses_privileges(inode) || iocb.is_dsync() {
+        return Err(EAGAIN);
+    }
+    let _lock = inode.try_lock().ok_or(EAGAIN)?;
+    if iocb.generic_write_checks(iter)? == 0 {
+        return Ok(0);
+    }
+    iocb.modified()?;
+    iocb.iomap_file_buffered_write::<Pages>(inode, iter)
 }
 
 /// Writes to the page cache alone.
@@ -103,21 +139,25 @@ fn write_cached(
     iter: &mut IovIterSource<'_>,
 ) -> Result<usize> {
     zero_gap(inode, iocb.pos())?;
-    let mut total = 0_usize;
-    while !iter.is_empty() {
-        let (asked, written) = match write_once(inode, handle, iocb, iter) {
-            Ok(lengths) => lengths,
-            Err(error) if total == 0 => return Err(error),
-            Err(_) => break,
-        };
-        total = total.saturating_add(written);
-        iocb.set_pos(iocb.pos().saturating_add(written as i64));
-        if written < asked {
-            // What was not taken was taken from `iter`: there is no going on.
-            return if total == 0 { Err(EIO) } else { Ok(total) };
-        }
+    let conn = handle.conn();
+    let kill = conn.has(InitFlags::HANDLE_KILLPRIV_V2) && !ids::capable_fsetid();
+    let start = iocb.pos();
+    let outcome = transfer(&mut Through {
+        inode,
+        handle,
+        pos: start,
+        end: position(start, iter.len()),
+        write_flags: if kill { WRITE_KILL_SUIDGID } else { 0 },
+        open_flags: iocb.open_flags(),
+        iter: Ahead::of_source(iter),
+    });
+    let written = outcome.moved?;
+    if written == 0 && outcome.sent > 0 {
+        return Err(EIO);
     }
-    Ok(total)
+    iter.advance(written);
+    iocb.set_pos(start.saturating_add(written as i64));
+    Ok(written)
 }
 
 /// The pages between the end of the file and a position beyond it are zero, whatever a mapping has
@@ -132,46 +172,86 @@ fn zero_gap(inode: &Inode<Fs>, pos: i64) -> Result {
     Ok(())
 }
 
-/// One request: how many bytes it carried, and how many the server took.
-fn write_once(
-    inode: &Inode<Fs>,
-    handle: &Handle,
-    iocb: &Kiocb<'_>,
-    iter: &mut IovIterSource<'_>,
-) -> Result<(usize, usize)> {
-    let pos = iocb.pos();
-    let pieces = gather(inode, pos, iter)?;
-    let asked = pieces.len();
-    let writes = &inode.data().writes;
-    let (start, end) = (pos as u64, (pos as u64).saturating_add(asked as u64));
-    // What a mapping wrote must not arrive after this.
-    writes.wait(start, end)?;
-    let seq = writes.seq();
-    let conn = handle.conn();
-    let kill = conn.has(InitFlags::HANDLE_KILLPRIV_V2) && !ids::capable_fsetid();
-    let operation = handle.write(
-        u64::try_from(pos)?,
-        u32::try_from(asked)?,
-        if kill { WRITE_KILL_SUIDGID } else { 0 },
-        iocb.open_flags(),
-    );
-    let answer = conn.call_with(operation, Payload::Pieces(pieces));
-    let (written, pieces) = match answer {
-        Ok((written, Payload::Pieces(pieces))) => (written as usize, pieces),
-        Ok(_) => return Err(EIO),
-        Err(error) => {
-            forget_pages(inode, pos, asked);
-            return Err(error);
-        }
-    };
-    inode
-        .data()
-        .wrote(inode, pos.saturating_add(written as i64) as u64);
-    if written < asked {
-        forget_pages(inode, pos.saturating_add(written as i64), asked);
+/// A write that goes through the page cache.
+struct Through<'a, 'data> {
+    inode: &'a Inode<Fs>,
+    handle: &'a Handle,
+    pos: i64,
+    /// Where it ends.
+    end: u64,
+    write_flags: u32,
+    open_flags: u32,
+    iter: Ahead<'a, IovIterSource<'data>>,
+}
+
+/// One of its requests.
+struct Request<'a> {
+    sent: Sent<'a, op::Write>,
+    len: usize,
+    /// [`Writes::seq`](super::writeback::Writes::seq) when it was sent.
+    seq: u64,
+}
+
+impl<'a> Chunks for Through<'a, '_> {
+    type Flight = Request<'a>;
+
+    fn depth(&self, at: usize) -> usize {
+        write_depth(self.inode, position(self.pos, at), self.end)
     }
-    patch(inode, pos, &pieces, written, writes.seq() != seq);
-    Ok((asked, written))
+
+    fn send(&mut self, at: usize) -> Result<Option<(usize, Self::Flight)>> {
+        let iter = self.iter.iter();
+        if iter.is_empty() {
+            return Ok(None);
+        }
+        let pos = self.pos.saturating_add(at as i64);
+        let pieces = gather(self.inode, pos, iter)?;
+        let len = pieces.len();
+        match self.request(pos, pieces) {
+            Ok(request) => Ok(Some((len, request))),
+            Err(error) => {
+                forget_pages(self.inode, pos, len);
+                Err(error)
+            }
+        }
+    }
+
+    fn land(&mut self, at: usize, request: Request<'a>) -> Result<usize> {
+        let (inode, pos) = (self.inode, self.pos.saturating_add(at as i64));
+        let (written, pieces) = match request.sent.end() {
+            Ok((written, Payload::Pieces(pieces))) => (written as usize, pieces),
+            answer => {
+                forget_pages(inode, pos, request.len);
+                return answer.and(Err(EIO));
+            }
+        };
+        inode.data().wrote(inode, position(pos, written));
+        if written < request.len {
+            let rest = request.len.saturating_sub(written);
+            forget_pages(inode, pos.saturating_add(written as i64), rest);
+        }
+        let overtaken = inode.data().writes.seq() != request.seq;
+        patch(inode, pos, &pieces, written, overtaken);
+        Ok(written)
+    }
+}
+
+impl<'a> Through<'a, '_> {
+    /// Sends pieces that belong to `pos`.
+    fn request(&self, pos: i64, pieces: Pieces) -> Result<Request<'a>> {
+        let (len, writes) = (pieces.len(), &self.inode.data().writes);
+        // What a mapping wrote must not arrive after this.
+        writes.wait(position(pos, 0), position(pos, len))?;
+        let seq = writes.seq();
+        let (start, size) = (u64::try_from(pos)?, u32::try_from(len)?);
+        let flags = self.open_flags;
+        let operation = self.handle.write(start, size, self.write_flags, flags);
+        let sent = self
+            .handle
+            .conn()
+            .begin(operation, Payload::Pieces(pieces))?;
+        Ok(Request { sent, len, seq })
+    }
 }
 
 /// The page cache may hold what the server has not taken.

@@ -2,7 +2,7 @@
 
 //! The same for what changes the tree.
 
-use rfuse_proto::op::{CopyRange, Extension, Move, NewFile, NewName, OldName};
+use rfuse_proto::op::{CopyRange, Extensions, Move, NewFile, NewName, OldName};
 
 use super::tests::{ask, forget, look, open, path, range};
 use super::*;
@@ -13,7 +13,8 @@ fn at(parent: u64, name: &[u8]) -> NewName<'_> {
     NewName {
         parent,
         name,
-        extension: Extension::NONE,
+        owner: None,
+        extensions: Extensions::NONE,
     }
 }
 
@@ -154,7 +155,16 @@ fn moving_never_makes_a_circle() {
             name: new,
         };
         let names = Move { from, to };
-        ask(&mut server, &op::Rename2 { names, flags }, 0).err()
+        ask(
+            &mut server,
+            &op::Rename2 {
+                names,
+                flags,
+                owner: None,
+            },
+            0,
+        )
+        .err()
     };
     assert_eq!(
         rename(rw, &b"above"[..], below, &b"x"[..], 0),

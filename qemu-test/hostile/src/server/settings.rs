@@ -107,11 +107,13 @@ impl Default for Settings {
                 | InitFlags::ATOMIC_O_TRUNC
                 | InitFlags::DO_READDIRPLUS
                 | InitFlags::READDIRPLUS_AUTO
+                | InitFlags::ASYNC_DIO
                 | InitFlags::PARALLEL_DIROPS
                 | InitFlags::POSIX_ACL
                 | InitFlags::DONT_MASK
                 | InitFlags::SETXATTR_EXT
                 | InitFlags::MAX_PAGES
+                | InitFlags::DIRECT_IO_ALLOW_MMAP
                 | InitFlags::INIT_EXT,
             writeback: Writeback::Never,
             max_write: 1 << 20,

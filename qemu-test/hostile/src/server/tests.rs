@@ -26,8 +26,7 @@ pub(super) fn ask<O: Operation>(
 ) -> Result<(O::Reply, Vec<u8>), i32> {
     let caller = Caller {
         unique: 8,
-        uid: 0,
-        gid: 0,
+        owner: op::Owner { uid: 0, gid: 0 },
         pid: 1,
     };
     let mut message = vec![0; op::encoded_len(operation)];
