@@ -189,6 +189,11 @@ __rfuse_helper pid_t rfuse_helper_current_pid_nr(void)
 	return task_pid_nr(current);
 }
 
+__rfuse_helper pid_t rfuse_helper_current_tgid_nr(void)
+{
+	return task_tgid_nr(current);
+}
+
 __rfuse_helper bool rfuse_helper_iov_iter_extract_will_pin(const struct iov_iter *iter)
 {
 	return iov_iter_extract_will_pin(iter);

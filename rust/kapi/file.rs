@@ -8,6 +8,7 @@ use crate::{
     bindings,
     dentry::Dentry,
     dir::DirContext,
+    filelock::{self, FileLock, LockCommand, Locked},
     fs::FileSystem,
     inode::Inode,
     ioctl::{self, Ioctl},
@@ -134,6 +135,22 @@ pub trait FileOperations: Sized + 'static {
         len: usize,
     ) -> Result<usize> {
         let _ = (from, to, len);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Takes a lock on a range, gives it up, or looks for one in the way (`fcntl(2)`). May sleep.
+    fn lock(
+        file: &File<'_, Self>,
+        command: LockCommand,
+        lock: &mut FileLock<'_>,
+    ) -> Result<Locked> {
+        let _ = (file, command, lock);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Takes a lock on the file, or gives it up (`flock(2)`). May sleep.
+    fn flock(file: &File<'_, Self>, lock: &mut FileLock<'_>) -> Result {
+        let _ = (file, lock);
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -264,6 +281,10 @@ impl<'a, K: FileOperations> File<'a, K> {
             _lifetime: PhantomData,
             _operations: PhantomData,
         }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut bindings::file {
+        self.file.as_ptr()
     }
 
     /// The data of the open file.
@@ -424,6 +445,16 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         },
         write_iter: if K::HAS_WRITE_ITER {
             Some(write_iter::<K>)
+        } else {
+            None
+        },
+        lock: if K::HAS_LOCK {
+            Some(filelock::lock::<K>)
+        } else {
+            None
+        },
+        flock: if K::HAS_FLOCK {
+            Some(filelock::flock::<K>)
         } else {
             None
         },

@@ -277,6 +277,24 @@ impl<T: Send> Waiter<T> {
         }
     }
 
+    /// Sleeps until the object is back.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when a signal is pending.
+    pub fn wait_interruptible(&self) -> Result {
+        // SAFETY: The completion is live.
+        match unsafe { bindings::wait_for_completion_interruptible(self.done()) } {
+            0 => {
+                // What was seen is there to be seen again, by whoever takes the object.
+                // SAFETY: As above.
+                unsafe { bindings::complete(self.done()) };
+                Ok(())
+            }
+            _ => Err(EINTR),
+        }
+    }
+
     /// Sleeps until the object is back, whatever happens.
     pub fn wait(self) -> Owned<T> {
         // SAFETY: The completion is live.

@@ -68,6 +68,13 @@ pub fn current_pid() -> u32 {
     pid.unsigned_abs()
 }
 
+/// The id of the current process in the initial process id namespace.
+pub fn current_tgid() -> u32 {
+    // SAFETY: As in `current_pid`.
+    let pid = unsafe { bindings::current_tgid_nr() };
+    pid.unsigned_abs()
+}
+
 /// The permission bits that the current task does not give to what it makes (`umask(2)`).
 pub fn current_umask() -> u16 {
     // SAFETY: The current task has its file system context for as long as it runs.

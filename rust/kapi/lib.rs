@@ -20,6 +20,7 @@ pub mod dir;
 pub mod export;
 pub mod file;
 pub mod fileattr;
+pub mod filelock;
 pub mod folio;
 pub mod fs;
 pub mod fs_context;

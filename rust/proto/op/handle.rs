@@ -3,6 +3,7 @@
 //! Operations on open files and directories.
 
 use super::{Operation, Optional, ReplyFault, Undo};
+use crate::flags::RELEASE_FLOCK_UNLOCK;
 use crate::wire::{FsyncIn, Opcode, OpenIn, OpenOut, ReadIn, ReleaseIn};
 use zerocopy::FromBytes as _;
 
@@ -33,6 +34,8 @@ pub struct Handle {
     pub fh: u64,
     /// The `open(2)` flags it was opened with.
     pub flags: u32,
+    /// Whose BSD lock is given up with it.
+    pub flock_owner: Option<u64>,
 }
 
 impl Handle {
@@ -40,8 +43,8 @@ impl Handle {
         ReleaseIn {
             fh: self.fh,
             flags: self.flags,
-            release_flags: 0,
-            lock_owner: 0,
+            release_flags: self.flock_owner.map_or(0, |_| RELEASE_FLOCK_UNLOCK),
+            lock_owner: self.flock_owner.unwrap_or(0),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 //! Locks on files that the server keeps.
 
-use super::{Operation, Optional, ReplyFault};
+use super::{Operation, Optional, ReplyFault, Undo};
 use crate::wire::{FileLock, LkIn, LkOut, Opcode};
 
 /// `F_RDLCK`: shared.
@@ -41,6 +41,22 @@ pub struct LockRequest {
 }
 
 impl LockRequest {
+    /// What gives the lock of a request up, by its body.
+    pub fn unlock(nodeid: u64, body: &LkIn) -> Self {
+        Self {
+            nodeid,
+            fh: body.fh,
+            owner: body.owner,
+            lock: Lock {
+                start: body.lk.start,
+                end: body.lk.end,
+                kind: F_UNLCK,
+                pid: 0,
+            },
+            flags: body.lk_flags,
+        }
+    }
+
     fn body(&self) -> LkIn {
         LkIn {
             fh: self.fh,
@@ -118,6 +134,10 @@ macro_rules! setters {
 
             fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
                 Ok(())
+            }
+
+            fn undo(_out: &[u8]) -> Undo {
+                Undo::Unlock
             }
         }
     )+};

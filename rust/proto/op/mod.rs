@@ -143,6 +143,8 @@ pub enum Undo {
     Release(u64),
     /// A directory handle was opened: RELEASEDIR it.
     Releasedir(u64),
+    /// A lock was taken or given up: give it up.
+    Unlock,
     /// The nodes of the READDIRPLUS entries in the tail were looked up once each.
     ForgetEntries,
     /// A file was made and opened: RELEASE and FORGET it.

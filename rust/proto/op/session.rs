@@ -3,7 +3,7 @@
 //! Beginning and end of a connection.
 
 use super::{Operation, ReplyFault};
-use crate::wire::{InitIn, Opcode};
+use crate::wire::{InitIn, InterruptIn, Opcode};
 
 /// INIT: its reply has several lengths and is read as a tail, see
 /// [`Negotiated::from_reply`](crate::init::Negotiated::from_reply).
@@ -48,6 +48,34 @@ impl Operation for Destroy {
     }
 
     fn body(&self) {}
+
+    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
+        Ok(())
+    }
+}
+
+/// INTERRUPT: asks the server to give up on a request, and to answer it. Has no answer of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupt {
+    /// The request's number.
+    pub unique: u64,
+}
+
+impl Operation for Interrupt {
+    const OPCODE: Opcode = Opcode::Interrupt;
+    type In = InterruptIn;
+    type Out = ();
+    type Reply = ();
+
+    fn nodeid(&self) -> u64 {
+        0
+    }
+
+    fn body(&self) -> InterruptIn {
+        InterruptIn {
+            unique: self.unique,
+        }
+    }
 
     fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
         Ok(())

@@ -203,6 +203,7 @@ impl Connection {
                 Role::Background { .. } => self.end_background(request),
                 Role::Call { .. } => self.undo(&mut request),
                 Role::Forget => self.forget_sent(request),
+                Role::Message => {}
             }
         }
         self.run_background();

@@ -58,11 +58,12 @@ impl Connection {
         operation: O,
         payload: Payload,
     ) -> Result<Sent<'_, O>> {
-        let waiter = Some(self.send(&operation, payload)?);
+        let (waiter, unique) = self.send(&operation, payload)?;
         Ok(Sent {
             conn: self,
             operation,
-            waiter,
+            unique,
+            waiter: Some(waiter),
         })
     }
 
@@ -72,11 +73,16 @@ impl Connection {
         operation: &O,
         payload: Payload,
     ) -> Result<OwnedRequest> {
-        let waiter = self.send(operation, payload)?;
+        let (waiter, _) = self.send(operation, payload)?;
         self.wait(waiter)
     }
 
-    fn send<O: Operation>(&self, operation: &O, payload: Payload) -> Result<Waiter<Request>> {
+    /// Sends a request: the claim on its answer, and its number.
+    fn send<O: Operation>(
+        &self,
+        operation: &O,
+        payload: Payload,
+    ) -> Result<(Waiter<Request>, u64)> {
         if self.is_aborted() {
             return Err(ECONNABORTED);
         }
@@ -86,12 +92,13 @@ impl Connection {
             .requests
             .alloc(Request::new(role, payload), Gfp::Kernel)?;
         request.encode(operation, &self.caller())?;
+        let unique = request.unique();
         let (request, waiter) = request.lend().map_err(|_| EBUSY)?;
         if let Err(request) = self.transport.submit(request) {
             // The waiter has it at once; nobody else was told.
             drop(request);
         }
-        Ok(waiter)
+        Ok((waiter, unique))
     }
 
     fn wait(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
@@ -165,6 +172,7 @@ impl Connection {
             nodeid,
             fh,
             flags: 0,
+            flock_owner: None,
         };
         match effect {
             Undo::Nothing => {}
@@ -174,6 +182,11 @@ impl Connection {
             Undo::ReleaseAndForget { nodeid, fh } => {
                 self.release(&op::Release(handle(nodeid, fh)));
                 self.forget(nodeid, 1);
+            }
+            Undo::Unlock => {
+                if let Some(body) = request.body() {
+                    self.release(&op::Setlk(op::LockRequest::unlock(opened, &body)));
+                }
             }
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
         }
@@ -189,11 +202,37 @@ pub(crate) fn server_error(errno: Errno) -> Error {
 pub(crate) struct Sent<'a, O: Operation> {
     conn: &'a Connection,
     operation: O,
+    unique: u64,
     /// Always there, until the end.
     waiter: Option<Waiter<Request>>,
 }
 
 impl<O: Operation> Sent<'_, O> {
+    /// The request's number.
+    pub(super) fn unique(&self) -> u64 {
+        self.unique
+    }
+
+    /// Waits until the answer is there. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when a signal is pending.
+    pub(super) fn wait_interruptible(&mut self) -> Result {
+        self.waiter
+            .as_ref()
+            .map_or(Ok(()), Waiter::wait_interruptible)
+    }
+
+    /// Takes the request back, if the server has not got it yet; then there will be no answer.
+    pub(super) fn take_back(&mut self) -> bool {
+        let unsent = self
+            .waiter
+            .as_ref()
+            .and_then(|waiter| self.conn.transport.take_back(waiter));
+        unsent.is_some() && self.waiter.take().is_some()
+    }
+
     /// Waits for the answer. May sleep; only a fatal signal ends the wait early.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub(crate) mod call;
 pub(crate) mod folios;
 pub(crate) mod forget;
 mod generations;
+mod interrupt;
 pub(crate) mod outgoing;
 pub(crate) mod pieces;
 pub(crate) mod request;

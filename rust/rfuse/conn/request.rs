@@ -77,8 +77,10 @@ pub(crate) enum Role {
         /// When it began, until it ends.
         began: Option<Generation>,
     },
-    /// There is no answer.
+    /// There is no answer, but it is to be known when the server has it.
     Forget,
+    /// There is no answer.
+    Message,
 }
 
 /// A request, from its making to the end of its answer.
@@ -142,6 +144,11 @@ impl Request {
         Ok(())
     }
 
+    /// The server has nothing to say to it.
+    pub(super) fn expect_no_answer(&mut self) {
+        self.reply_len = 0;
+    }
+
     /// Makes room for a message of up to `room` bytes, if memory allows. Does not sleep.
     pub(super) fn widen(&mut self, room: usize) {
         if let Ok(wide) = KVec::zeroed(room, GFP_NOWAIT) {
@@ -174,6 +181,17 @@ impl Request {
     /// The node the request is about.
     pub(crate) fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    /// The number that the server knows it by.
+    pub(super) fn unique(&self) -> u64 {
+        self.unique
+    }
+
+    /// The body that was sent, if it is one of this type.
+    pub(super) fn body<T: FromBytes>(&self) -> Option<T> {
+        let body = self.out.get(op::HEADER..self.out_len)?;
+        Some(T::read_from_prefix(body).ok()?.0)
     }
 
     pub(super) fn role(&mut self) -> &mut Role {

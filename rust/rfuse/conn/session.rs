@@ -13,6 +13,8 @@ use rfuse_proto::{
 
 /// What the client can do so far.
 const FLAGS: InitFlags = InitFlags::ASYNC_READ
+    .union(InitFlags::POSIX_LOCKS)
+    .union(InitFlags::FLOCK_LOCKS)
     .union(InitFlags::ATOMIC_O_TRUNC)
     .union(InitFlags::EXPORT_SUPPORT)
     .union(InitFlags::BIG_WRITES)

@@ -6,7 +6,7 @@ use super::{
     acl, attr, direct, fileattr,
     handle::{Handle, HandleKind},
     inode::{self, drop_pages},
-    ioctl,
+    ioctl, lock,
     mount::Fs,
     range, setattr, write,
     writeback::{hold, settle, settle_at_exit, write_remains},
@@ -21,6 +21,7 @@ use rfuse_kapi::{
     dentry::Dentry,
     file::{File, FileOperations, Mmap, OpeningFile, Seek},
     fileattr::FileKattr,
+    filelock::{FileLock, LockCommand, Locked},
     iattr::Iattr,
     ids::{self, MntIdmap},
     inode::{Inode, LentInode},
@@ -177,24 +178,30 @@ impl FileOperations for RegularFile {
         write::write_iter(file, iocb, iter)
     }
 
-    /// The server is told only if the file's data was changed since: it has nothing else to say.
+    /// The server is told only if the file's data was changed since, or if it keeps locks: it has nothing else
+    /// to say.
     fn flush(file: &File<'_, Self>, owner: usize) -> Result {
         file.inode().data().check()?;
-        if !file.is_writable() {
-            return Ok(());
-        }
         let (inode, handle) = (file.inode(), file.data());
+        let has_news = || {
+            let changed = file.is_writable() && handle.note_changes(inode.data().changes());
+            changed || inode.data().may_be_locked()
+        };
         if ids::current_is_exiting() {
-            settle_at_exit(inode);
-            if handle.note_changes(inode.data().changes()) {
+            if file.is_writable() {
+                settle_at_exit(inode);
+            }
+            if has_news() {
                 handle.flush_unheard(owner);
             }
             return Ok(());
         }
-        settle(inode, 0, i64::MAX)?;
-        file.check_wb_err()?;
-        inode.sync_metadata()?;
-        match handle.note_changes(inode.data().changes()) {
+        if file.is_writable() {
+            settle(inode, 0, i64::MAX)?;
+            file.check_wb_err()?;
+            inode.sync_metadata()?;
+        }
+        match has_news() {
             true => handle.flush(owner),
             false => Ok(()),
         }
@@ -206,6 +213,18 @@ impl FileOperations for RegularFile {
         file.check_wb_err()?;
         file.inode().sync_metadata()?;
         file.data().fsync(datasync)
+    }
+
+    fn lock(
+        file: &File<'_, Self>,
+        command: LockCommand,
+        lock: &mut FileLock<'_>,
+    ) -> Result<Locked> {
+        lock::lock(file, command, lock)
+    }
+
+    fn flock(file: &File<'_, Self>, lock: &mut FileLock<'_>) -> Result {
+        lock::flock(file, lock)
     }
 
     fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {

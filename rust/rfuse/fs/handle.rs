@@ -45,6 +45,9 @@ pub(crate) struct Handle {
     implied: bool,
     /// The changes of the node's data that the server was told to be over by FLUSH.
     flushed: Atomic<u64>,
+    /// Whose locks the server is to drop with it, on the file and on ranges: the address of the open file, 0 for none.
+    flock_owner: Atomic<usize>,
+    range_owner: Atomic<usize>,
 }
 
 impl Handle {
@@ -82,10 +85,13 @@ impl Handle {
                 nodeid,
                 fh: out.fh,
                 flags,
+                flock_owner: None,
             },
             open_flags: out.open_flags,
             implied,
             flushed: Atomic::new(0),
+            flock_owner: Atomic::new(0),
+            range_owner: Atomic::new(0),
         })
     }
 
@@ -98,10 +104,13 @@ impl Handle {
                 nodeid,
                 fh: out.fh,
                 flags: flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC),
+                flock_owner: None,
             },
             open_flags: out.open_flags,
             implied: false,
             flushed: Atomic::new(0),
+            flock_owner: Atomic::new(0),
+            range_owner: Atomic::new(0),
         }
     }
 
@@ -122,7 +131,9 @@ impl Handle {
 
     /// What READ and READDIR say of `size` bytes from `offset` on.
     pub(crate) fn range(&self, offset: u64, size: u32) -> op::Range {
-        let op::Handle { nodeid, fh, flags } = self.handle;
+        let op::Handle {
+            nodeid, fh, flags, ..
+        } = self.handle;
         op::Range {
             nodeid,
             fh,
@@ -181,6 +192,33 @@ impl Handle {
         let known = self.flushed.load(Relaxed);
         self.flushed.store(changes, Relaxed);
         known != changes
+    }
+
+    /// The open file with this address has been asked to be locked.
+    pub(crate) fn note_flock(&self, owner: usize) {
+        self.flock_owner.store(owner, Relaxed);
+    }
+
+    /// The open file with this address has asked for locks on ranges.
+    pub(crate) fn note_file_lock(&self, owner: usize) {
+        self.range_owner.store(owner, Relaxed);
+    }
+
+    /// Gives up what the open file has locked.
+    fn unlock_ranges(&self, owner: usize) {
+        let (nodeid, fh) = self.ids();
+        self.conn.release(&op::Setlk(op::LockRequest {
+            nodeid,
+            fh,
+            owner: self.conn.lock_owner(owner),
+            lock: op::Lock {
+                start: 0,
+                end: i64::MAX.unsigned_abs(),
+                kind: op::F_UNLCK,
+                pid: 0,
+            },
+            flags: 0,
+        }));
     }
 
     /// Tells the server that a descriptor was closed by the owner of locks with the address `owner`. May
@@ -261,8 +299,17 @@ impl Drop for Handle {
         if self.implied {
             return;
         }
+        let owner = |address: usize| (address != 0).then(|| self.conn.lock_owner(address));
+        let flock_owner = owner(self.flock_owner.load(Relaxed));
+        match self.range_owner.load(Relaxed) {
+            0 => {}
+            owner => self.unlock_ranges(owner),
+        }
         match self.kind {
-            HandleKind::File => self.conn.release(&op::Release(self.handle)),
+            HandleKind::File => self.conn.release(&op::Release(op::Handle {
+                flock_owner,
+                ..self.handle
+            })),
             HandleKind::Dir => self.conn.release(&op::Releasedir(self.handle)),
         }
     }

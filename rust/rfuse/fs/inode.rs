@@ -45,6 +45,8 @@ const FROM_LISTING: u32 = 1 << 2;
 const TOUCHED: u32 = 1 << 3;
 /// Another file system of the server is mounted here, whose root has the node id.
 const MOUNT_POINT: u32 = 1 << 4;
+/// The server has been asked for locks on ranges, which who closes the file gives up.
+const LOCKED: u32 = 1 << 5;
 
 /// What the spin lock of a node protects.
 pub(crate) struct State {
@@ -254,6 +256,18 @@ impl Node {
             (_, ticks) => jiffies64().saturating_add(ticks),
         };
         self.no_capability_until.store(until, Relaxed);
+    }
+
+    /// Somebody has asked for a lock on a range.
+    pub(crate) fn note_locked(&self) {
+        if !self.has(LOCKED) {
+            self.change(LOCKED, true);
+        }
+    }
+
+    /// Whether the server may keep locks on ranges of the file.
+    pub(crate) fn may_be_locked(&self) -> bool {
+        self.has(LOCKED)
     }
 
     /// Whether another file system of the server is mounted here.

@@ -14,6 +14,7 @@ mod fileattr;
 mod handle;
 mod inode;
 mod ioctl;
+mod lock;
 mod mount;
 mod names;
 mod params;
