@@ -13,6 +13,9 @@ import os
 import signal
 import time
 
+# How much longer things take on a debug kernel.
+SLOWNESS = int(os.environ.get("RFUSE_PATIENCE", 1))
+
 
 class Interrupted(Exception):
     """A caught signal has ended a call."""
@@ -64,7 +67,7 @@ class Worker:
 
     def end(self, seconds=10):
         """What the call gave: an error is its name."""
-        if not self.pipe.poll(seconds):
+        if not self.pipe.poll(seconds * SLOWNESS):
             return f"no end after {seconds} s"
         return self.pipe.recv()
 
@@ -79,7 +82,7 @@ class Worker:
 
     def dead(self, seconds):
         """Whether it ends within that time."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * SLOWNESS
         while self.pid and time.monotonic() < deadline:
             if os.waitpid(self.pid, os.WNOHANG)[0]:
                 self.pid = 0

@@ -133,6 +133,28 @@ mod tests {
     }
 
     #[test]
+    fn who_makes_something_needs_the_permission() {
+        let mut session = Session::new(Features {
+            supp_groups: true,
+            ..Features::default()
+        });
+        let rw = session.server.dir(ROOT_ID).unwrap().find(b"rw").unwrap();
+        let node = session.server.tree.get_mut(rw).unwrap();
+        (node.owner, node.permissions) = ((1, 500), 0o770);
+        session.ids = (1, 1);
+        mkdir(&mut session, "owner").unwrap();
+        session.ids = (2, 500);
+        mkdir(&mut session, "group").unwrap();
+        session.ids = (2, 2);
+        assert_eq!(mkdir(&mut session, "other"), Err(errno(libc::EACCES)));
+        for (group, may) in [(500, true), (501, false)] {
+            session.extensions = [16_u32, 32, 1, group].map(u32::to_ne_bytes).concat();
+            assert_eq!(mkdir(&mut session, &format!("{group}")).is_ok(), may);
+        }
+        assert_eq!(session.server.complaints().extensions, 0);
+    }
+
+    #[test]
     fn contexts_become_extended_attributes() {
         // A context of 8 + 4 + 4 bytes.
         let extension = [

@@ -80,6 +80,19 @@ struct EnableVerity {
     reserved2: [u64; 11],
 }
 
+impl EnableVerity {
+    /// Whether it is what this server can do.
+    fn check(&self) -> Result<(), Errno> {
+        let is_known = self.version == 1 && self.hash_algorithm == u32::from(SHA256);
+        let has_blocks = self.block_size.is_power_of_two() && self.block_size >= 1024;
+        let is_reserved = (self.reserved1, self.reserved2) == (0, [0; 11]);
+        match is_known && has_blocks && is_reserved && self.salt_size <= MOST_SALT {
+            true => Ok(()),
+            false => Err(errno(libc::EINVAL)),
+        }
+    }
+}
+
 /// Result and data of a command.
 type Outcome = Result<(i32, Vec<u8>), Errno>;
 
@@ -161,26 +174,19 @@ impl Server {
     /// From now on the file cannot be written, and has a digest.
     fn enable_verity(&mut self, nodeid: u64, data: &[u8]) -> Result<(), Errno> {
         let (how, rest) = read::<EnableVerity>(data)?;
-        let is_known = how.version == 1 && how.hash_algorithm == u32::from(SHA256);
-        let has_blocks = how.block_size.is_power_of_two() && how.block_size >= 1024;
-        let reserved = (how.reserved1, how.reserved2) != (0, [0; 11]);
-        if !is_known || !has_blocks || reserved || how.salt_size > MOST_SALT {
-            return Err(errno(libc::EINVAL));
-        }
+        how.check()?;
         if rest.len() as u64 != u64::from(how.salt_size) + u64::from(how.sig_size) {
             self.complaints.ioctls += 1;
             return Err(errno(libc::EINVAL));
         }
-        let size = self.node(nodeid)?.size();
-        match self.node(nodeid)?.kind {
-            Kind::Data(_) if self.node(nodeid)?.marks.digest.is_some() => {
-                return Err(errno(libc::EEXIST))
-            }
+        let node = self.node(nodeid)?;
+        match node.kind {
+            Kind::Data(_) if node.marks.digest.is_some() => return Err(errno(libc::EEXIST)),
             Kind::Data(_) => {}
             Kind::Dir(_) => return Err(errno(libc::EISDIR)),
             _ => return Err(errno(libc::EINVAL)),
         }
-        let content = self.content(nodeid, 0, size)?;
+        let content = self.content(nodeid, 0, node.size())?;
         let salt = &rest[..how.salt_size as usize];
         let digest = Sha256::new_with_prefix(salt).chain_update(content);
         let marks = self.marks(nodeid)?;

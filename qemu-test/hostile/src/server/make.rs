@@ -105,15 +105,33 @@ impl Server {
         }
     }
 
+    /// Whether the caller may write to the directory, as far as that is looked at.
+    fn may_make(&self, request: &Request<'_>, groups: &[u32]) -> Result<(), Errno> {
+        let (node, header) = (self.node(request.nodeid())?, request.header);
+        let of_group = header.gid == node.owner.1 || groups.contains(&node.owner.1);
+        let bits = match header.uid {
+            _ if !self.settings.features.supp_groups => return Ok(()),
+            0 => return Ok(()),
+            uid if uid == node.owner.0 => node.permissions >> 6,
+            _ if of_group => node.permissions >> 3,
+            _ => node.permissions,
+        };
+        match bits & 0o3 {
+            0o3 => Ok(()),
+            _ => Err(errno(libc::EACCES)),
+        }
+    }
+
     /// A node that belongs to who asks for it.
     fn node_for(&mut self, request: &Request<'_>, kind: Kind, mode: u32) -> Result<u64, Errno> {
+        let extensions = Extensions::parse(request.extensions).unwrap_or_default();
+        self.may_make(request, &extensions.groups)?;
         let parent = self.node(request.nodeid())?;
         let gid = match parent.permissions & S_ISGID {
             0 => request.header.gid,
             _ => parent.owner.1,
         };
         let ino = self.tree.add(kind, mode, (request.header.uid, gid))?;
-        let extensions = Extensions::parse(request.extensions).unwrap_or_default();
         let contexts = extensions.contexts.into_iter();
         let contexts = contexts.map(|(name, value)| (name.to_vec(), value.to_vec()));
         if let Some(node) = self.tree.get_mut(ino) {

@@ -49,6 +49,9 @@ pub struct Features {
     /// Take security contexts of what is made, and keep them as extended attributes (SECURITY_CTX)
     #[arg(long)]
     pub security_ctx: bool,
+    /// Look at permissions of who makes something, by ids and groups in the request (CREATE_SUPP_GROUP)
+    #[arg(long)]
+    pub supp_groups: bool,
     /// Let mounts be idmapped (ALLOW_IDMAP)
     #[arg(long)]
     pub idmap: bool,
@@ -68,6 +71,7 @@ impl Features {
             (self.export, InitFlags::EXPORT_SUPPORT),
             (self.submounts, InitFlags::SUBMOUNTS),
             (self.security_ctx, InitFlags::SECURITY_CTX),
+            (self.supp_groups, InitFlags::CREATE_SUPP_GROUP),
             (self.idmap, InitFlags::ALLOW_IDMAP),
             (self.cache_symlinks, InitFlags::CACHE_SYMLINKS),
         ];
