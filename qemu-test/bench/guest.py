@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest with both clients."""
+"""The guest with all clients."""
 
 import base64
 import dataclasses
@@ -11,14 +11,16 @@ from rig.machine import Machine
 from rig.share import Share
 
 from . import places
+from .sides import SIDES, device
 
 BOOT_SECONDS = 90
-# One file system for both: what differs is the client.
-SIDES = {"c": "virtiofs", "rfuse": "rfuse"}
 PING = "ping"
 # As Debian boots it: pages are zeroed when they are allocated, for both.
 KERNEL_OPTIONS = "init_on_alloc=1"
 SERVER_OPTIONS = "--cache=auto --seccomp=none"
+# {tag: (side, options of its server)}: one directory for all.
+DEVICES = {device(side, writeback): (side, SERVER_OPTIONS + " --writeback" * writeback)
+           for writeback in (False, True) for side in SIDES}
 # The kernel's own driver has every device at first.
 BIND_PING = f"""
 mount -t debugfs debugfs /sys/kernel/debug
@@ -34,11 +36,13 @@ SYMBOLS = "echo 0 > /proc/sys/kernel/kptr_restrict; grep -i ' [tw] ' /proc/kalls
 
 
 class Guest:
-    """A guest with a device for each client, and one for empty requests, all on the same directory."""
+    """A guest with these devices of DEVICES, and one for empty requests, all on the same directory."""
 
-    def __init__(self, folder, *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench"):
+    def __init__(self, folder, devices=(), *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench"):
         env = {"LD_PRELOAD": str(places.BIN / "late.so"), "LATE_US": str(late_us)} if late_us else {}
-        shares = [Share(tag, places.TREE, folder, SERVER_OPTIONS, env) for tag in (*SIDES, PING)]
+        shares = [Share(tag, places.TREE, folder, options, env)
+                  for tag, options in (*((tag, DEVICES[tag][1]) for tag in devices), (PING, SERVER_OPTIONS))]
+        self.devices = devices
         ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"),
                 places.GUEST / "snapshot"]
         programs = {f"rig/bench/{path.name}": path for path in ours}
@@ -66,19 +70,36 @@ class Guest:
         return self.agent.shell(command, f"bench{self.scripts}", seconds, line=line, check=check)
 
     def mount(self, mode="ro"):
-        """Mounts both below /tmp, and binds the third device; returns {side: directory}."""
-        for tag, fs in SIDES.items():
-            self.run(f"mkdir -p /tmp/{tag}; mount -t {fs} -o {mode} {tag} /tmp/{tag}")
+        """Mounts all below /tmp, and binds the last device."""
+        for tag in self.devices:
+            side = SIDES[DEVICES[tag][0]]
+            options = ",".join(filter(None, (mode, side.options)))
+            self.run(f"mkdir -p {directory(tag)}; mount -t {side.fs} -o {options} {tag} {directory(tag)}")
         self.run(BIND_PING)
-        return {tag: f"/tmp/{tag}" for tag in SIDES}
 
     def unmount(self):
-        """Unmounts both and unloads the module; a complaint of the kernel since the boot is an error."""
-        self.run("\n".join(["rmmod bench_ping", *(f"umount /tmp/{tag}" for tag in SIDES)]), check=True)
+        """Unmounts all and unloads the module; a complaint of the kernel since the boot is an error."""
+        self.run("\n".join(["rmmod bench_ping", *(f"umount {directory(tag)}" for tag in self.devices)]), check=True)
 
     def symbols(self):
         """/proc/kallsyms: functions of the kernel and of what is loaded."""
         return gzip.decompress(base64.b64decode(self.run(SYMBOLS)[-1])).decode()
+
+
+def directory(tag):
+    """Where a device is mounted."""
+    return f"/tmp/{tag}"
+
+
+def devices_for(measured):
+    """The tags that jobs or operations need, in the order of DEVICES."""
+    needed = {device(side, one.writeback) for one in measured for side in one.sides}
+    return [tag for tag in DEVICES if tag in needed]
+
+
+def directories_for(one):
+    """{side: directory} for a job or an operation."""
+    return {side: directory(device(side, one.writeback)) for side in one.sides}
 
 
 def need_symbols(folder):

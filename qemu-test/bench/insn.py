@@ -2,12 +2,14 @@
 """Guest instructions of each operation, counted by the plugin (plugin/insn.c)."""
 
 import csv
+import dataclasses
 import shutil
 import subprocess
 from dataclasses import dataclass
 
 from . import places, profile
-from .guest import SIDES, Guest, need_symbols
+from .guest import DEVICES, Guest, devices_for, directory, need_symbols
+from .sides import BASE, WRITEBACK, WRITEBACK_ABOUT, device, taking_part
 from .stats import median, ratio
 
 # Answers come to a client that sleeps, as on hardware (plugin/late.c).
@@ -21,21 +23,49 @@ NOISY = 0.1
 SECONDS_A_ROUND = 20
 
 
+# As in in_guest/ops.h.
+READS, WRITES, WRITES_BACK = range(3)
+
+
 @dataclass
 class Operation:
-    """One line of in_guest/ops.c's table."""
+    """One line of in_guest/ops.c's table, on servers of one kind."""
 
     name: str
     about: str
     goal: float
-    writes: bool
+    writes: int
+    # Its name in that table.
+    op: str
+    writeback: bool = False
+
+    @property
+    def sides(self):
+        """Who takes part."""
+        return taking_part(self.writes == WRITES_BACK)
+
+    @property
+    def tags(self):
+        """The devices of those."""
+        return [device(side, self.writeback) for side in self.sides]
+
+    def twin(self):
+        """The same on servers with --writeback."""
+        return dataclasses.replace(self, name=self.name + WRITEBACK, about=f"{self.about}, {WRITEBACK_ABOUT}",
+                                   writeback=True)
+
+
+def parse(text):
+    """The operations by name, those that write back on both kinds of servers."""
+    rows = [line.split("\t") for line in text.splitlines()]
+    plain = [Operation(name, about, float(goal), int(writes), name) for name, about, goal, writes in rows]
+    twins = [operation.twin() for operation in plain if operation.writes == WRITES_BACK]
+    return {operation.name: operation for operation in plain + twins}
 
 
 def table():
-    """The operations, by name."""
-    done = subprocess.run([places.BIN / "opbench", "-l"], check=True, stdout=subprocess.PIPE, text=True)
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
-    return {name: Operation(name, about, float(goal), writes == "1") for name, about, goal, writes in rows}
+    """What in_guest/ops.c has."""
+    return parse(subprocess.run([places.BIN / "opbench", "-l"], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 class Result:
@@ -44,12 +74,12 @@ class Result:
     def __init__(self, operation):
         self.operation = operation
         self.count = 0
-        self.clients = {side: [] for side in SIDES}
-        self.events = {side: {event: [] for event in EVENTS} for side in SIDES}
+        self.clients = {side: [] for side in operation.sides}
+        self.events = {side: {event: [] for event in EVENTS} for side in operation.sides}
 
-    def add(self, row):
+    def add(self, side, row):
         """One line of the plugin's file."""
-        count, side = int(row["ops"]), row["fs"]
+        count = int(row["ops"])
         self.count = count
         self.clients[side].append((int(row["kernel"]) + int(row["module"])) / count)
         for event in EVENTS:
@@ -63,14 +93,14 @@ class Result:
         """How often that happened for one operation."""
         return median(self.events[side][event])
 
-    def ratio(self):
-        """rfuse in parts of C."""
-        return ratio(self.clients["c"], self.clients["rfuse"]).widened(BOOTS)
+    def ratio(self, side):
+        """A side in parts of C."""
+        return ratio(self.clients[BASE], self.clients[side]).widened(BOOTS)
 
     @property
     def complete(self):
-        """Whether neither side failed."""
-        return self.ratio().is_stated
+        """Whether no side failed."""
+        return all(self.ratio(side).is_stated for side in self.operation.sides)
 
 
 def read(path, operations):
@@ -78,14 +108,17 @@ def read(path, operations):
     results = {}
     with open(path, encoding="ascii") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
-            results.setdefault(row["op"], Result(operations[row["op"]])).add(row)
+            side = DEVICES[row["fs"]][0]
+            name = row["op"] + row["fs"].removeprefix(side)
+            results.setdefault(name, Result(operations[name])).add(side, row)
     return list(results.values())
 
 
 def run(folder, names, rounds, hist):
     """Boots a guest under the plugin and runs the operations; their results."""
     symbols, operations = need_symbols(folder), table()
-    mode = "rw" if any(operations[name].writes for name in names) else "ro"
+    chosen = [operations[name] for name in names]
+    mode = "rw" if any(operation.writes for operation in chosen) else "ro"
     counts = folder / "insn.tsv"
     plugin = f"file={places.BIN / 'insn.so'},out={counts},syms={symbols}"
     raw = folder / "hist"
@@ -93,17 +126,17 @@ def run(folder, names, rounds, hist):
         raw.mkdir()
         plugin += f",hist={raw}"
     limit = 300 + len(names) * rounds * SECONDS_A_ROUND
-    with Guest(folder, late_us=LATE_US, extra=["-plugin", plugin], limit=limit, label="insn") as guest:
-        sides = [f"{side}={directory}" for side, directory in guest.mount(mode).items()]
+    with Guest(folder, devices_for(chosen), late_us=LATE_US, extra=["-plugin", plugin], limit=limit, label="insn") as guest:
+        guest.mount(mode)
         print(f"bench: instructions, {rounds} rounds", flush=True)
-        for name in names:
-            print(f"  {name}", flush=True)
-            guest.run(f"/rig/bench/opbench -r {rounds} {' '.join(sides)} -- {name}", rounds * SECONDS_A_ROUND)
+        for operation in chosen:
+            print(f"  {operation.name}", flush=True)
+            sides = " ".join(f"{tag}={directory(tag)}" for tag in operation.tags)
+            guest.run(f"/rig/bench/opbench -r {rounds} {sides} -- {operation.op}", rounds * SECONDS_A_ROUND)
         functions = guest.symbols() if hist else ""
         guest.unmount()
     results = read(counts, operations)
     if hist:
         shutil.rmtree(places.PROFILE, ignore_errors=True)
-        counts = {result.operation.name: result.count for result in results}
-        profile.write(raw, functions, places.PROFILE, counts)
+        profile.write(raw, functions, places.PROFILE, results)
     return results

@@ -6,7 +6,7 @@ import re
 import subprocess
 from collections import Counter
 
-from .guest import SIDES
+from .sides import BASE, compared, device, row_name
 
 # Functions below this many instructions an operation are left out.
 SMALLEST = 0.5
@@ -51,10 +51,10 @@ def load(path, functions):
     return insns, calls
 
 
-def side_of(raw, side, op, functions, count):
-    """Per operation, over all rounds' histograms of that side."""
+def side_of(raw, tag, op, functions, count):
+    """Per operation, over all rounds' histograms of that device."""
     insns, calls = Counter(), Counter()
-    rounds = sorted(raw.glob(f"{side}.*.{op}"))
+    rounds = sorted(raw.glob(f"{tag}.*.{op}"))
     for path in rounds:
         some_insns, some_calls = load(path, functions)
         insns.update(some_insns)
@@ -82,10 +82,14 @@ def text_of(op, profiles):
     return "\n".join(lines) + "\n"
 
 
-def write(raw, kallsyms, folder, counts):
-    """One file for each operation; `counts` tells each one's operations a round."""
+def write(raw, kallsyms, folder, results):
+    """One file for each comparison."""
     functions = Functions(kallsyms)
     folder.mkdir(parents=True)
-    for op, count in counts.items():
-        profiles = [side_of(raw, side, op, functions, count) for side in SIDES]
-        (folder / f"{op}.txt").write_text(text_of(op, profiles))
+    for result in results:
+        operation = result.operation
+        profiles = {side: side_of(raw, device(side, operation.writeback), operation.op, functions, result.count)
+                    for side in operation.sides}
+        for side in compared(operation.sides):
+            name = row_name(operation.name, side)
+            (folder / f"{name}.txt").write_text(text_of(name, (profiles[BASE], profiles[side])))

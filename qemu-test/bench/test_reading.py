@@ -40,14 +40,36 @@ class Measurements(unittest.TestCase):
         result.add(json.dumps(line | {"side": "rfuse", "wall": 200}))
         result.add("Traceback (most recent call last):")
         self.assertEqual((result.wall, result.busy), ({"c": [100], "rfuse": [50]}, {"c": [50], "rfuse": [50]}))
-        self.assertEqual((result.speed().median, result.cost().median), (2, 1))
+        self.assertEqual((result.speed("rfuse").median, result.cost("rfuse").median), (2, 1))
         result.add(json.dumps({"job": "stat", "side": "rfuse", "round": 1, "error": "OSError: no"}))
         self.assertEqual(len(result.errors), 1)
 
-    def test_names_are_unique(self):
-        """A job is chosen by its name."""
-        names = [job.name for job in jobs.table()]
-        self.assertEqual(len(names), len(set(names)))
+    def test_fio(self):
+        """Its reads or its writes, as the job says; what it prints before its JSON is left out."""
+        out = "hooks\n" + json.dumps({"jobs": [{"read": {"total_ios": 1, "runtime": 2},
+                                                "write": {"total_ios": 30, "runtime": 40}}]}, indent=1)
+        job = next(job for job in jobs.table() if job.name == "buffered-random-write-4k-4").plan()
+        with mock.patch.object(measure, "run", return_value=out), mock.patch.object(measure, "drop_caches"), \
+                mock.patch.object(measure, "taken", side_effect=[[Snapshots.BEFORE], [Snapshots.AFTER]]):
+            self.assertEqual(measure.Fio(job).run("/tmp/c", False)[:2], (30, 40_000_000))
+
+    def test_a_program_is_cleaned_up_after(self):
+        """What prepares it comes first; what cleans up comes last, also when it fails."""
+        order = []
+
+        def run(words, **_):
+            order.append(words[-1])
+            if words[-1] == "fails":
+                raise OSError
+            return "snapshot\n" + Snapshots.BEFORE
+
+        with mock.patch.object(measure, "run", run), mock.patch.object(measure, "drop_caches"):
+            job = {"words": ["true"], "ops": 1, "before": "before", "after": "after"}
+            measure.Command(job).run("/", False)
+            with self.assertRaises(OSError):
+                measure.Command(job | {"words": ["fails"]}).run("/", False)
+        self.assertEqual((order[0], order.count("before"), order.count("after"), order[-2:]),
+                         ("before", 2, 2, ["fails", "after"]))
 
 
 class Plugin(unittest.TestCase):
@@ -56,17 +78,40 @@ class Plugin(unittest.TestCase):
     HEAD = ("fs\tround\top\tops\tuser\tkernel\tmodule\tirq\tidle\ttick\tsyscalls\tfaults\tswitches\twakeups"
             "\tkicks\tinterrupts\tipis\tticks\n")
 
+    def test_table(self):
+        """What writes back has a twin for servers with --writeback, and a third side; nothing else has."""
+        table = insn.parse("statx\tforced\t0.75\t0\nrename\trename\t0.7\t1\nwrite-4k\twrite\t0.5\t2\n")
+        self.assertEqual({name: one.tags for name, one in table.items()},
+                         {"statx": ["c", "rfuse"], "rename": ["c", "rfuse"], "write-4k": ["c", "rfuse", "inplace"],
+                          "write-4k-wb": ["c-wb", "rfuse-wb", "inplace-wb"]})
+        self.assertEqual(table["write-4k-wb"].op, "write-4k")
+
+    def read(self, table, *rows):
+        """The results of some lines."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "insn.tsv"
+            path.write_text(self.HEAD + "".join(rows), encoding="ascii")
+            return insn.read(path, insn.parse(table))
+
+    def test_sides(self):
+        """A device's name tells the side and the kind of server."""
+        rows = [f"{side}{kind}\t0\twrite-4k\t10\t5\t{cost}\t0\t9\t9\t9\t10\t0\t30\t20\t10\t10\t0\t0\n"
+                for kind, costs in (("", (100, 50, 60)), ("-wb", (200, 40, 20)))
+                for side, cost in zip(("c", "rfuse", "inplace"), costs)]
+        results = self.read("write-4k\twrite\t0.5\t2\n", *rows)
+        self.assertEqual([(result.operation.name, result.ratio("rfuse").median, result.ratio("inplace").median)
+                          for result in results], [("write-4k", 0.5, 0.6), ("write-4k-wb", 0.2, 0.1)])
+        self.assertTrue(all(result.complete for result in results))
+        self.assertFalse(self.read("write-4k\twrite\t0.5\t2\n", *rows[:2])[0].complete)
+
     def test_counts(self):
         """What a client costs is its kernel and module instructions."""
         rows = ["c\t0\tstatx\t10\t5\t200\t0\t9\t9\t9\t10\t0\t30\t20\t10\t10\t0\t0\n",
                 "rfuse\t0\tstatx\t10\t5\t90\t30\t9\t9\t9\t10\t0\t20\t10\t10\t10\t0\t0\n"]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "insn.tsv"
-            path.write_text(self.HEAD + "".join(rows), encoding="ascii")
-            result, = insn.read(path, {"statx": insn.Operation("statx", "", 0.75, False)})
+        result, = self.read("statx\tforced\t0.75\t0\n", *rows)
         self.assertEqual((result.client("c"), result.client("rfuse")), (20, 12))
         self.assertEqual(result.event("rfuse", "switches"), 2)
-        self.assertEqual(result.ratio(), Ratio(0.6, 0.6, 0.6).widened(insn.BOOTS))
+        self.assertEqual(result.ratio("rfuse"), Ratio(0.6, 0.6, 0.6).widened(insn.BOOTS))
 
     def test_profile(self):
         """Slots go to the function they lie in; only a function's first one counts its calls."""

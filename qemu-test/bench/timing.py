@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Wall and processor time of the jobs on both clients, and what they put on the queues."""
+"""Wall and processor time of the jobs on all clients, and what they put on the queues."""
 
 import json
 import time
 from dataclasses import dataclass, field
 
-from .guest import SIDES, Guest
+from .guest import Guest, devices_for, directories_for
 from .jobs import Job
+from .sides import BASE
 from .stats import median, ratio
 
 ROUNDS, QUICK_ROUNDS = 5, 3
@@ -33,11 +34,15 @@ class Result:
 
     job: Job
     # Nanoseconds of one operation.
-    wall: dict = field(default_factory=lambda: {side: [] for side in SIDES})
-    busy: dict = field(default_factory=lambda: {side: [] for side in SIDES})
+    wall: dict = field(default_factory=dict)
+    busy: dict = field(default_factory=dict)
     # Of one operation.
     counts: dict = field(default_factory=dict)
     errors: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.wall = {side: [] for side in self.job.sides}
+        self.busy = {side: [] for side in self.job.sides}
 
     def add(self, text):
         """One line of in_guest/measure.py; others (a traceback) are no results."""
@@ -56,25 +61,26 @@ class Result:
     @property
     def complete(self):
         """Whether nothing failed."""
-        return not self.errors and set(self.counts) == set(SIDES)
+        return not self.errors and set(self.counts) == set(self.job.sides)
 
     def latest(self):
         """How the last round went, for the progress."""
         spent = {side: times[-1] for side, times in self.wall.items() if times}
         return "".join(f", {side} {nanoseconds / 1000:,.1f} us" for side, nanoseconds in spent.items())
 
-    def speed(self):
-        """rfuse's speed in parts of C's."""
-        return ratio(self.wall["rfuse"], self.wall["c"], LEAST).widened(BOOTS)
+    def speed(self, side):
+        """A side's speed in parts of C's."""
+        return ratio(self.wall[side], self.wall[BASE], LEAST).widened(BOOTS)
 
-    def cost(self):
-        """rfuse's processor time in parts of C's."""
-        return ratio(self.busy["c"], self.busy["rfuse"], LEAST).widened(BOOTS)
+    def cost(self, side):
+        """A side's processor time in parts of C's."""
+        return ratio(self.busy[BASE], self.busy[side], LEAST).widened(BOOTS)
 
 
-def _pass(guest, results, sides, rounds, count):
+def _pass(guest, results, rounds, count):
     """Has the guest run every job; its lines go to the results."""
-    for result in results.values():
+    for result in results:
+        sides = directories_for(result.job)
         plan = {"sides": sides, "rounds": rounds, "count": count, "jobs": [result.job.plan()]}
         text = json.dumps(plan)
         start = time.monotonic()
@@ -91,17 +97,17 @@ def _ping(guest):
 
 def run(folder, jobs, rounds, accel, cpus):
     """Boots a guest, times, then counts. Returns results, and an empty request's time before and after."""
-    results = {job.name: Result(job) for job in jobs}
-    limit = 300 + len(jobs) * (rounds + 1) * 2 * SECONDS
-    with Guest(folder, accel=accel, cpus=cpus, limit=limit, label="time") as guest:
-        sides = guest.mount("rw" if any(job.writes for job in jobs) else "ro")
+    results = [Result(job) for job in jobs]
+    limit = 300 + len(jobs) * (rounds + 1) * 3 * SECONDS
+    with Guest(folder, devices_for(jobs), accel=accel, cpus=cpus, limit=limit, label="time") as guest:
+        guest.mount("rw" if any(job.writes for job in jobs) else "ro")
         pings = [_ping(guest)]
         print(f"bench: time, {rounds} rounds of {len(jobs)} jobs", flush=True)
-        _pass(guest, results, sides, rounds, False)
+        _pass(guest, results, rounds, False)
         pings.append(_ping(guest))
         print("bench: counters, one round", flush=True)
         guest.run("insmod /rig/bench/bench_count.ko")
-        _pass(guest, results, sides, 1, True)
+        _pass(guest, results, 1, True)
         guest.run("rmmod bench_count")
         guest.unmount()
-    return list(results.values()), pings
+    return results, pings

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Times the jobs of a plan on both clients, or counts what they put on the queues.
+"""Times the jobs of a plan on all clients, or counts what they put on the queues.
 
 usage: measure.py PLAN (JSON: sides, rounds, count, jobs). Prints a line of JSON for each measurement:
 job, side, round, operations, and either wall and busy (nanoseconds) or the counters.
 
-Rounds of a job on one side and on the other follow each other, in an order that alternates, so that a
-disturbance of the host meets both.
+Rounds of a job on one side and on the others follow each other, in an order that alternates, so that a
+disturbance of the host meets all.
 """
 
 import json
@@ -24,7 +24,7 @@ PROCESSORS = os.cpu_count()
 
 
 def drop_caches():
-    """Forgets pages, names and attributes, of both."""
+    """Forgets pages, names and attributes, of all."""
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
         file.write("3")
 
@@ -71,9 +71,18 @@ class Command:
 
     def __init__(self, job):
         self.words, self.ops = job["words"], job["ops"]
+        self.before, self.after = job["before"], job["after"]
 
     def run(self, directory, _counting):
         """See Ops.run."""
+        run(["sh", "-c", self.before], cwd=directory)
+        try:
+            return self.timed(directory)
+        finally:
+            run(["sh", "-c", self.after], cwd=directory)
+
+    def timed(self, directory):
+        """Operations, wall and busy nanoseconds, snapshots of the program alone."""
         drop_caches()
         # Its own pages are no part of the job.
         run([self.words[0], "--version"])
@@ -89,7 +98,7 @@ class Fio:
     """A fio job; fio itself runs the snapshots, so that its start and end are left out."""
 
     def __init__(self, job):
-        self.words, self.cold = job["words"], job["cold"]
+        self.words, self.cold, self.result = job["words"], job["cold"], job["result"]
 
     def run(self, directory, _counting):
         """See Ops.run."""
@@ -98,9 +107,9 @@ class Fio:
         out = run(["fio", "--name=job", *(word.replace("{directory}", directory) for word in self.words),
                    f"--exec_prerun={SNAPSHOT}", f"--exec_postrun={SNAPSHOT}"])
         # A line about the hooks may stand before the JSON.
-        reads = json.loads(out[out.index("\n{") if not out.startswith("{") else 0:])["jobs"][0]["read"]
+        done = json.loads(out[out.index("\n{") if not out.startswith("{") else 0:])["jobs"][0][self.result]
         before, after = taken("job.prerun.txt")[0], taken("job.postrun.txt")[0]
-        return reads["total_ios"], reads["runtime"] * 1_000_000, busy_between(before, after), [before, after]
+        return done["total_ios"], done["runtime"] * 1_000_000, busy_between(before, after), [before, after]
 
 
 def taken(path):

@@ -19,6 +19,8 @@
 #define DATA_MIB 16
 #define DATA_PAGES (DATA_MIB * MIB / PAGE)
 #define ENTRIES 10000
+/* Names of a storm. */
+#define NAMES 200
 #define PINGS "400"
 #define NR_PINGS 400
 
@@ -371,10 +373,114 @@ static void page_write_one(int i)
 	put(PAGE, (off_t)(i % DATA_PAGES) * PAGE);
 }
 
+static void page_write_fsync_one(int i)
+{
+	page_write_one(i);
+	fsync_one(i);
+}
+
+static void map_scratch(void)
+{
+	open_scratch();
+	map = mmap(NULL, DATA_MIB * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		die("mmap");
+}
+
+static void remove_map(void)
+{
+	munmap(map, DATA_MIB * MIB);
+	remove_scratch();
+}
+
+/* Changes every page of a part of the mapping and has it written. */
+static void sync_part(size_t at, size_t size)
+{
+	for (size_t page = 0; page < size; page += PAGE)
+		map[at + page]++;
+	if (msync(map + at, size, MS_SYNC))
+		die("msync");
+}
+
+static void map_page_one(int i)
+{
+	sync_part((size_t)(i % DATA_PAGES) * PAGE, PAGE);
+}
+
+static void map_mib_one(int i)
+{
+	sync_part((size_t)(i % DATA_MIB) * MIB, MIB);
+}
+
+/* A storm is on many names of one folder, each met once: `storm/<kind><number>`. */
+static const char *storm_name(char kind, int i)
+{
+	static char names[2][32];
+	static int turn;
+	char *name = names[turn ^= 1];
+
+	snprintf(name, sizeof(names[0]), "storm/%c%d", kind, i);
+	return name;
+}
+
+static void create_storm_one(int i)
+{
+	open_as(storm_name('f', i), O_CREAT | O_EXCL | O_WRONLY);
+	close_fd();
+}
+
+static void unlink_storm_one(int i)
+{
+	if (unlink(storm_name('f', i)))
+		die("unlink");
+}
+
+static void rename_storm_one(int i)
+{
+	if (rename(storm_name('f', i), storm_name('g', i)))
+		die("rename");
+}
+
+static void mkdir_storm_one(int i)
+{
+	if (mkdir(storm_name('d', i), 0755))
+		die("mkdir");
+}
+
+/* Whatever the storm has left of its names. */
+static void remove_storm(void)
+{
+	for (int i = 0; i < NAMES; i++) {
+		unlink(storm_name('f', i));
+		unlink(storm_name('g', i));
+		rmdir(storm_name('d', i));
+	}
+	if (rmdir("storm"))
+		die("storm");
+}
+
+/* One that failed half-way may have left the folder. */
+static void make_storm(void)
+{
+	if (!access("storm", F_OK))
+		remove_storm();
+	if (mkdir("storm", 0755))
+		die("storm");
+}
+
+static void make_full_storm(void)
+{
+	make_storm();
+	for (int i = 0; i < NAMES; i++)
+		create_storm_one(i);
+}
+
 #define REPEAT(times) .count = (times), .per = 1
 #define ONCE(per_) .count = 1, .per = (per_)
 #define ON(prepare_) .prepare = (prepare_), .finish = close_fd
-#define WRITES(prepare_) .prepare = (prepare_), .finish = remove_scratch, .writes = true
+#define DIRECT(prepare_) .prepare = (prepare_), .finish = remove_scratch, .writes = WRITES
+#define BACK(prepare_, finish_) .prepare = (prepare_), .finish = (finish_), .writes = WRITES_BACK
+#define STORM(prepare_) .prepare = (prepare_), .finish = remove_storm, .writes = WRITES
 
 const struct op ops[] = {
 	{ "getppid", "a system call that does nothing", 0, 100, REPEAT(20000), getppid_one },
@@ -401,12 +507,19 @@ const struct op ops[] = {
 	{ "mmap-hot", "mmap, cached, a page", 1, 0, REPEAT(DATA_PAGES), touch_one, map_hot, unmap },
 	{ "readdir", "readdir of 10,000, an entry", 1, 0, ONCE(ENTRIES), readdir_one, drop_dentries },
 	{ "readdir-stat", "readdir and stat, an entry", 1, 0, ONCE(ENTRIES), readdir_stat_one, drop_dentries },
-	{ "create-unlink", "create + unlink", 0.7, 20, REPEAT(200), create_unlink_one, .writes = true },
-	{ "mkdir-rmdir", "mkdir + rmdir", 0.7, 20, REPEAT(200), mkdir_rmdir_one, .writes = true },
-	{ "rename", "rename", 0.7, 10, .count = 150, .per = 2, rename_one, .writes = true },
-	{ "direct-write-4k", "O_DIRECT random write 4 KiB", 0.5, 20, REPEAT(400), random_write_one, WRITES(open_scratch_direct) },
-	{ "direct-write-1m", "O_DIRECT write 1 MiB", 0.6, 2, REPEAT(48), mib_write_one, WRITES(open_scratch_direct) },
-	{ "write-1m-fsync", "buffered write 1 MiB + fsync", 1, 1, REPEAT(16), mib_write_fsync_one, WRITES(open_scratch) },
-	{ "write-4k", "buffered write 4 KiB", 0.5, 20, REPEAT(400), page_write_one, WRITES(open_scratch) },
+	{ "create-unlink", "create + unlink", 0.7, 20, REPEAT(200), create_unlink_one, .writes = WRITES },
+	{ "mkdir-rmdir", "mkdir + rmdir", 0.7, 20, REPEAT(200), mkdir_rmdir_one, .writes = WRITES },
+	{ "rename", "rename", 0.7, 10, .count = 150, .per = 2, rename_one, .writes = WRITES },
+	{ "direct-write-4k", "O_DIRECT random write 4 KiB", 0.5, 20, REPEAT(400), random_write_one, DIRECT(open_scratch_direct) },
+	{ "direct-write-1m", "O_DIRECT write 1 MiB", 0.6, 2, REPEAT(48), mib_write_one, DIRECT(open_scratch_direct) },
+	{ "write-1m-fsync", "buffered write 1 MiB + fsync", 1, 1, REPEAT(16), mib_write_fsync_one, BACK(open_scratch, remove_scratch) },
+	{ "write-4k", "buffered write 4 KiB", 0.5, 20, REPEAT(400), page_write_one, BACK(open_scratch, remove_scratch) },
+	{ "write-4k-fsync", "buffered write 4 KiB + fsync", 1, 5, REPEAT(100), page_write_fsync_one, BACK(open_scratch, remove_scratch) },
+	{ "mmap-write-4k", "mmap write of a page + msync", 1, 5, REPEAT(100), map_page_one, BACK(map_scratch, remove_map) },
+	{ "mmap-write-1m", "mmap write of 1 MiB + msync", 1, 1, REPEAT(16), map_mib_one, BACK(map_scratch, remove_map) },
+	{ "create-storm", "create, name after name", 0.7, 0, REPEAT(NAMES), create_storm_one, STORM(make_storm) },
+	{ "unlink-storm", "unlink, name after name", 0.7, 0, REPEAT(NAMES), unlink_storm_one, STORM(make_full_storm) },
+	{ "rename-storm", "rename, name after name", 0.7, 0, REPEAT(NAMES), rename_storm_one, STORM(make_full_storm) },
+	{ "mkdir-storm", "mkdir, name after name", 0.7, 0, REPEAT(NAMES), mkdir_storm_one, STORM(make_storm) },
 };
 const int nr_ops = sizeof(ops) / sizeof(*ops);

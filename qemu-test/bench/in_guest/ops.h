@@ -3,7 +3,15 @@
 #ifndef BENCH_OPS_H
 #define BENCH_OPS_H
 
-#include <stdbool.h>
+/* What an operation needs of its mount. */
+enum writes {
+	/* Nothing: it can be read-only. */
+	READS,
+	/* It makes names, or writes around the page cache. */
+	WRITES,
+	/* It writes through the page cache, so that it matters who writes back, and how. */
+	WRITES_BACK,
+};
 
 /*
  * One round: `prepare`, `warm` times `one` that are not counted, then between the markers `count`
@@ -19,8 +27,7 @@ struct op {
 	void (*one)(int i);
 	void (*prepare)(void);
 	void (*finish)(void);
-	/* Needs a mount that can be written to. */
-	bool writes;
+	enum writes writes;
 };
 
 extern const struct op ops[];
