@@ -88,7 +88,7 @@ AMOUNTS = {
         "direct": {("read", "4k"): 16, ("read", "1m"): 512, ("randread", "4k"): 16, ("randread", "1m"): 512},
         "mmap": {("read", "1m"): 256, ("randread", "4k"): 8}}}
 # The same for writes of four jobs: on servers with --writeback, what is written back late.
-WRITE_JOBS, WRITE_AMOUNT = 4, 16
+WRITE_JOBS, WRITE_AMOUNT = 4, 8
 # The repository's older commit is checked out, and no file is as young as the index, which would have
 # git compare it by its content.
 GIT = "git -c safe.directory=* -c core.checkStat=minimal -c advice.detachedHead=false -C checkout"
@@ -121,13 +121,13 @@ def table():
         _changes("create-unlink", "create + unlink", 4),
         _changes("mkdir-rmdir", "mkdir + rmdir", 6),
         _changes("rename", "rename", 4),
-        *(_changes(f"{op}-storm", f"{op}, name after name", 8) for op in ("create", "unlink", "rename", "mkdir")),
+        *(_changes(f"{op}-storm", f"{op}, name after name", 4) for op in ("create", "unlink", "rename", "mkdir")),
         *_twins(_command("untar", f"untar of {tree.ARCHIVED} files, a file", tree.ARCHIVED,
                          "tar", "-xf", "/tmp/archive.tar", "-C", "untar",
                          before="cp archive.tar /tmp && rm -rf untar && mkdir untar", after="rm -rf untar")),
         *_twins(_command("git-checkout", f"git checkout that changes {tree.CHANGED} files, a file", tree.CHANGED,
                          *GIT.split(), "checkout", "-q", tree.COMMITS[1], before=OLDER)),
-        *_twins(_ops("write-4k", "buffered write 4k", 8, PAGE), repeat=100),
+        *_twins(_ops("write-4k", "buffered write 4k", 8, PAGE), repeat=20),
         _changes("direct-write-4k", "direct random write 4k", 8, PAGE),
         *_twins(_ops("write-4k-fsync", "buffered write 4k + fsync", 4, PAGE)),
         *_twins(_ops("write-1m-fsync", "buffered write 1m + fsync", 6, 1)),

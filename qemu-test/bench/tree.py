@@ -19,12 +19,12 @@ REPO_FOLDERS, REPO_FILES = 200, 4000
 # What fio writes to: MiB of the file of each job.
 WRITE_PART = 16
 # The repository with two commits: its files, those that differ, the commits' names.
-CHECKOUT_FILES, CHANGED = 500, 300
+CHECKOUT_FILES, CHANGED = 300, 200
 COMMITS = ("older", "newer")
 # Files of the archive that is unpacked.
-ARCHIVED = 400
+ARCHIVED = 300
 STAMP = TREE.with_name("tree-stamp")
-VERSION = "4"
+VERSION = "5"
 
 
 def _random(name, source, mib):

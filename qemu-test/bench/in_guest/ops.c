@@ -450,13 +450,18 @@ static void mkdir_storm_one(int i)
 /* Whatever the storm has left of its names. */
 static void remove_storm(void)
 {
-	for (int i = 0; i < NAMES; i++) {
-		unlink(storm_name('f', i));
-		unlink(storm_name('g', i));
-		rmdir(storm_name('d', i));
-	}
-	if (rmdir("storm"))
+	DIR *dir = opendir("storm");
+	struct dirent *entry;
+
+	if (!dir)
 		die("storm");
+	while ((entry = readdir(dir)))
+		if (*entry->d_name != '.' &&
+		    unlinkat(dirfd(dir), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0))
+			die(entry->d_name);
+	closedir(dir);
+	if (rmdir("storm"))
+		die("rmdir");
 }
 
 /* One that failed half-way may have left the folder. */
