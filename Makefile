@@ -10,6 +10,8 @@ RFUSE_CACHE ?= $(HOME)/.cache/rfuse
 T ?=
 LIST ?=
 FS ?= rfuse
+# Length of `make test-long` in percent.
+LENGTH ?= 100
 # What `make bench` measures, and how: see the README.
 JOBS ?=
 OPS ?=
@@ -82,8 +84,8 @@ debug-kernel: setup ## the debug kernel (KASAN, lockdep, …): built once, kept 
 test: setup $(built) ## all cases in QEMU and the host's tests; T=name,name, LIST=1, KERNEL=debug, FS=virtiofs
 	@$(as_root) qemu-test/run --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
-test-long: setup $(built) ## the long forms of the cases that have one, below an hour; SEED=n, T=, LIST=1, KERNEL=, FS= as above
-	@$(as_root) qemu-test/run --long --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
+test-long: setup $(built) ## the long forms of the cases that have one, below an hour; SEED=n, LENGTH=10 (percent), T=, LIST=1, KERNEL=, FS= as above
+	@$(as_root) qemu-test/run --long $(LENGTH) --kernel $(KERNEL) --fs $(FS) $(damage) $(if $(LIST),--list) $(subst $(comma), ,$(T))
 
 bench-programs: setup
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)

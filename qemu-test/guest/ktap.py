@@ -18,8 +18,9 @@ import time
 import traceback
 
 FS = os.environ["RIG_FS"]
-# The long form of the case, for `make test-long`.
+# The long form of the case, for `make test-long`, and how much of it.
 LONG = "RIG_LONG" in os.environ
+PERCENT = int(os.environ.get("RIG_LONG", 0))
 _results = []
 
 
@@ -46,6 +47,11 @@ def same(text, got, wanted):
 def progress(text):
     """A line that a long form shows while it runs."""
     print(f"# progress: {text}", flush=True)
+
+
+def short_long(short, long):
+    """The number that fits the form in which the case runs: PERCENT of `long`, 1 at the least."""
+    return max(1, long * PERCENT // 100) if LONG else short
 
 
 def errno_of(function, *args, **kwargs):

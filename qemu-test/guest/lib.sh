@@ -82,9 +82,16 @@ progress() {
 	echo "# progress: $1"
 }
 
-# short_long SHORT LONG: the one that fits the form in which the case runs.
+# short_long SHORT LONG: the number that fits the form in which the case runs: that part of LONG that RIG_LONG
+# (percent) asks for, 1 at the least.
 short_long() {
-	if [ -n "${RIG_LONG-}" ]; then echo "$2"; else echo "$1"; fi
+	if [ -z "${RIG_LONG-}" ]; then
+		echo "$1"
+	elif [ $(($2 * RIG_LONG)) -lt 100 ]; then
+		echo 1
+	else
+		echo $(($2 * RIG_LONG / 100))
+	fi
 }
 
 # fsmount TAG DIRECTORY [MOUNT OPTION…]: mounts the file system under test.

@@ -3,7 +3,7 @@
 
     # about: one line that says what it proves
     # timeout: 60            seconds (60)
-    # long: 600              it has a long form (RIG_LONG=1, for `make test-long`), of that many seconds at most
+    # long: 600              it has a long form (RIG_LONG=percent, for `make test-long`), of that many seconds at most
     # programs: fsx          suites of scripts/suites.crates that it calls
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
     # share: TAG of=OTHER [OPTIONS]   another server of OTHER's directory
@@ -90,7 +90,7 @@ def boots(cases, parts=1):
     for case in cases:
         key = (case.machine, case.name if case.boot == "own" else case.boot)
         groups.setdefault(key, []).append(case)
-    order = sorted(groups, key=lambda key: (bool(key[1]), key))
+    order = sorted(groups, key=lambda key: bool(key[1]))
     whole = [groups[key] for key in order]
     return [part for group in whole
             for part in ([group[first::parts] for first in range(parts)] if len(group) >= WORTH_A_BOOT else [group])]

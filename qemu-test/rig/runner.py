@@ -13,12 +13,11 @@ from .agent import Agent, GuestGone
 from .hosttests import HostTests
 from .ktap import Ktap
 from .machine import Machine
+from .progress import Progress
 
 BOOT_SECONDS = 90
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
 GRACE_SECONDS = 40
-# A line of a case's output that its long form shows at once.
-PROGRESS = "# progress: "
 CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Blocked State")
 
 
@@ -191,6 +190,7 @@ class Runner:
             share.clear()
         log = self.log(case)
         ktap, start = Ktap(), time.monotonic()
+        progress = Progress(case.name) if self.env.get("RIG_LONG") else None
         order = {"run": [f"/rig/cases/{case.name}"], "name": case.name, "timeout": self.seconds(case), "check": True,
                  "env": self.env}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
@@ -198,12 +198,15 @@ class Runner:
                 out.write(event["text"])
                 if event["event"] == "line":
                     ktap.line(event["text"].rstrip("\n"))
-                    if "RIG_LONG" in self.env and event["text"].startswith(PROGRESS):
-                        print(f"# {time.strftime('%H:%M:%S')} {case.name}: {event['text'][len(PROGRESS):]}", end="", flush=True)
+                    if progress:
+                        progress.line(event["text"].rstrip("\n"))
             try:
                 done = self.agent.run(order, self.seconds(case) + self.grace, output)
             except GuestGone as error:
                 return self.lost(case, error, start, out)
+            finally:
+                if progress:
+                    progress.stop()
             for fault in done["faults"]:
                 out.write(f"# fault: {fault}\n")
         faults = expected(case, self.faults(done, ktap))
