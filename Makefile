@@ -104,7 +104,7 @@ shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-o
 
 check: setup ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
-	@$(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s bench -t ."
+	@for dir in bench rig; do $(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s $$dir -t ." || exit 1; done
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
 fuzz: setup $(built) ## damaged answers without end, each round by a new seed: SEED=n ANSWERS=n SECS=n KERNEL=debug

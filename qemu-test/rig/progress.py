@@ -8,6 +8,8 @@ import time
 MARK = "# progress: "
 # After so many seconds without one, the case's latest line is shown.
 SILENCE = 25
+# How often that is looked at, in seconds.
+TICK = 1
 
 
 class Progress(threading.Thread):
@@ -34,7 +36,7 @@ class Progress(threading.Thread):
 
     def run(self):
         """Breaks the silence, until the end."""
-        while not self.ended.wait(1):
+        while not self.ended.wait(TICK):
             if time.monotonic() - self.shown > SILENCE:
                 self.show(f"{time.monotonic() - self.begin:.0f} s, {self.lines} lines, the latest: {self.latest[:120]}")
 
