@@ -5,6 +5,7 @@
  */
 #include <linux/hrtimer_types.h>
 
+#include <linux/aio.h>
 #include <linux/backing-dev.h>
 #include <linux/exportfs.h>
 #include <linux/fileattr.h>

@@ -324,6 +324,24 @@ __rfuse_helper ssize_t rfuse_helper_generic_write_sync(struct kiocb *iocb, ssize
 	return generic_write_sync(iocb, count);
 }
 
+/* The memory of an io_submit(2), which waits for the request before it goes; NULL for other requests. */
+__rfuse_helper struct mm_struct *rfuse_helper_kiocb_aio_mm(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_AIO_RW ? current->mm : NULL;
+}
+
+__rfuse_helper bool rfuse_helper_mm_is_gone(struct mm_struct *mm)
+{
+	return !atomic_read(&mm->mm_users);
+}
+
+__rfuse_helper void rfuse_helper_kiocb_complete(struct kiocb *iocb, long result)
+{
+	if (result > 0)
+		iocb->ki_pos += result;
+	iocb->ki_complete(iocb, result);
+}
+
 __rfuse_helper bool rfuse_helper_iocb_is_dsync(const struct kiocb *iocb)
 {
 	return iocb_is_dsync(iocb);

@@ -611,11 +611,8 @@ unsafe extern "C" fn read_iter<K: FileOperations>(
             IovIterDest::from_raw(iter),
         )
     };
-    match K::read_iter(&file, &mut iocb, iter) {
-        // CAST: A read is never larger than `MAX_RW_COUNT`.
-        Ok(read) => read as isize,
-        Err(error) => error.to_errno() as isize,
-    }
+    let read = K::read_iter(&file, &mut iocb, iter);
+    iocb.result(read)
 }
 
 /// Writes a file.
@@ -635,11 +632,8 @@ unsafe extern "C" fn write_iter<K: FileOperations>(
             IovIterSource::from_raw(iter),
         )
     };
-    match K::write_iter(&file, &mut iocb, iter) {
-        // CAST: A write is never larger than `MAX_RW_COUNT`.
-        Ok(written) => written as isize,
-        Err(error) => error.to_errno() as isize,
-    }
+    let written = K::write_iter(&file, &mut iocb, iter);
+    iocb.result(written)
 }
 
 /// Closes a descriptor of a file.

@@ -4,20 +4,30 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h), `struct kiocb`
 
-use crate::bindings;
+use crate::{
+    bindings,
+    queued_kiocb::{Gate, QueuedKiocb},
+    workqueue::Workqueue,
+};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
     error::to_result,
     iov::{IovIterDest, IovIterSource},
     prelude::*,
+    sync::Arc,
 };
 
 /// An I/O request on a file.
 ///
 /// # Invariants
 ///
-/// The pointer is valid, and used by this thread alone, during `'a`.
-pub struct Kiocb<'a>(NonNull<bindings::kiocb>, PhantomData<&'a mut ()>);
+/// The pointer is valid, and used by this thread alone, during `'a`. With a gate, its end is told no sooner than
+/// this is dropped.
+pub struct Kiocb<'a>(
+    NonNull<bindings::kiocb>,
+    Option<Arc<Gate>>,
+    PhantomData<&'a mut ()>,
+);
 
 impl Kiocb<'_> {
     /// Wraps a pointer.
@@ -29,7 +39,7 @@ impl Kiocb<'_> {
     pub(crate) unsafe fn from_raw(iocb: *mut bindings::kiocb) -> Self {
         // INVARIANT: By the safety requirements.
         // SAFETY: A valid pointer is not null.
-        Self(unsafe { NonNull::new_unchecked(iocb) }, PhantomData)
+        Self(unsafe { NonNull::new_unchecked(iocb) }, None, PhantomData)
     }
 
     pub(crate) fn as_ptr(&mut self) -> *mut bindings::kiocb {
@@ -48,6 +58,40 @@ impl Kiocb<'_> {
     pub fn set_pos(&mut self, pos: i64) {
         // SAFETY: As in `pos`.
         unsafe { (*self.0.as_ptr()).ki_pos = pos };
+    }
+
+    /// Whether the caller waits for the end of the request in any case (`is_sync_kiocb`).
+    #[inline]
+    pub fn is_sync(&self) -> bool {
+        // SAFETY: As in `pos`.
+        unsafe { (*self.0.as_ptr()).ki_complete.is_none() }
+    }
+
+    /// Lets the request end later: the caller gets `EIOCBQUEUED`, whatever the hook returns, and the end is told by
+    /// the result. A process that dies does not wait for that; then `queue` is used. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a request whose caller waits, or that was queued already; `ENOMEM`.
+    pub fn queue(&mut self, queue: &Arc<Workqueue>) -> Result<QueuedKiocb> {
+        if self.is_sync() || self.1.is_some() {
+            return Err(EINVAL);
+        }
+        // SAFETY: The request is valid, and stays so until its end is told: so its caller has agreed.
+        let gate = unsafe { Gate::new(self.0, queue.clone()) }?;
+        self.1 = Some(gate.clone());
+        Ok(QueuedKiocb::new(gate))
+    }
+
+    /// What the hook returns to C: `EIOCBQUEUED` if the end is told later, or was.
+    #[inline]
+    pub(crate) fn result(self, result: Result<usize>) -> isize {
+        match (&self.1, result) {
+            (Some(_), _) => EIOCBQUEUED.to_errno() as isize,
+            // CAST: A transfer is never larger than `MAX_RW_COUNT`.
+            (None, Ok(moved)) => moved as isize,
+            (None, Err(error)) => error.to_errno() as isize,
+        }
     }
 
     /// Whether the request must not wait; `EAGAIN` is the answer then (`IOCB_NOWAIT`).
@@ -140,6 +184,15 @@ impl Kiocb<'_> {
         // SAFETY: Both are valid, and the mapping can do what the request asks for.
         let read = unsafe { bindings::generic_file_read_iter(iocb, iter.as_raw()) };
         size_of_result(read)
+    }
+}
+
+impl Drop for Kiocb<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(gate) = self.1.take() {
+            gate.leave_hook();
+        }
     }
 }
 

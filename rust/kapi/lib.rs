@@ -39,6 +39,7 @@ pub mod log;
 pub mod memalloc;
 mod mmap;
 pub mod pinned_pages;
+pub mod queued_kiocb;
 pub mod random;
 pub mod read_once;
 pub mod security;

@@ -217,8 +217,8 @@ mod tests {
         header.as_bytes().to_vec()
     }
 
-    fn service(rate: f64) -> Service {
-        let plan = Plan {
+    fn plan(rate: f64) -> Plan {
+        Plan {
             seed: 3,
             rate,
             answers: 7,
@@ -226,8 +226,21 @@ mod tests {
             to: Vec::new(),
             without: Vec::new(),
             blocked: 3,
-        };
-        Service::new(Settings::default(), plan, Journal::default())
+        }
+    }
+
+    fn service(rate: f64) -> Service {
+        Service::new(Settings::default(), plan(rate), Journal::default())
+    }
+
+    #[test]
+    fn the_most_that_waited_is_told_for_each_plan() {
+        let mut service = service(0.0);
+        service.set_waiting(3);
+        service.set_waiting(1);
+        assert!(service.counters().contains("\nwaiting 1\nmost-waiting 3\n"));
+        service.set_plan(plan(0.0));
+        assert!(service.counters().contains("\nmost-waiting 0\n"));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) struct Engine {
     /// Where requests come from.
     pub(crate) requests: Cache<Request>,
     /// Where everything runs that must sleep.
-    pub(crate) workqueue: Workqueue,
+    pub(crate) workqueue: Arc<Workqueue>,
     /// Pages for what is written back when memory is short.
     reserve: Arc<Reserve>,
     /// `/sys/kernel/debug/rfuse`.
@@ -62,7 +62,7 @@ impl Engine {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             requests: Cache::new(c"rfuse_request")?,
-            workqueue: Workqueue::new(c"rfuse")?,
+            workqueue: Arc::new(Workqueue::new(c"rfuse")?, GFP_KERNEL)?,
             reserve: Reserve::new(RESERVE)?,
             debugfs: Dir::new(c"rfuse"),
         })
@@ -207,6 +207,11 @@ impl Connection {
         self.phase.store(Phase::Aborted as u32, Relaxed);
         self.transport.abort();
         self.run_background();
+    }
+
+    /// Where work is done that nobody waits for.
+    pub(crate) fn workqueue(&self) -> &Arc<Workqueue> {
+        &self.engine.workqueue
     }
 
     /// Pages for when memory is short.

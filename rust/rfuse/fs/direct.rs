@@ -4,6 +4,7 @@
 
 use super::{
     chunks::{depth, position, transfer, write_depth, Chunks},
+    deferred::Sender,
     file::RegularFile,
     handle::Handle,
     inode::{drop_range, owns_changes},
@@ -25,7 +26,7 @@ use rfuse_kapi::{
     ahead::Ahead, file::File, ids, inode::Inode, kiocb::Kiocb, pinned_pages::PinnedPages,
 };
 use rfuse_proto::{
-    flags::{WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
+    flags::{InitFlags, WRITE_KILL_SUIDGID, WRITE_LOCKOWNER},
     op,
 };
 
@@ -41,22 +42,67 @@ const COPY_CHUNK: usize = 8 * PAGE_SIZE;
 ///
 /// `EAGAIN` where it must not wait; the server's; `EFAULT`.
 pub(crate) fn read(
-    inode: &Inode<Fs>,
-    handle: &Handle,
+    file: &File<'_, RegularFile>,
     iocb: &mut Kiocb<'_>,
     iter: &mut IovIterDest<'_>,
 ) -> Result<usize> {
-    if iocb.nowait() {
+    let (inode, handle) = (file.inode(), file.data());
+    let is_deferred = !iter.is_empty()
+        && !iocb.is_sync()
+        && handle.conn().has(InitFlags::ASYNC_DIO)
+        && PinnedPages::can_be_of(iter);
+    let end = iocb.pos().saturating_add(iter.len() as i64);
+    if iocb.nowait() && !(is_deferred && is_settled(inode, iocb.pos(), end)) {
         return Err(EAGAIN);
     }
-    let end = iocb.pos().saturating_add(iter.len() as i64);
     settle(inode, iocb.pos(), end.saturating_sub(1))?;
+    if is_deferred {
+        return read_deferred(file, iocb, iter);
+    }
     let total = match iter.len() > COPY_MAX && PinnedPages::can_be_of(iter) {
         true => read_pinned(inode, handle, iocb.pos(), iter),
         false => read_copied(handle, iocb.pos(), iter),
     }?;
     iocb.set_pos(iocb.pos().saturating_add(total as i64));
     Ok(total)
+}
+
+/// Whether [`settle`] would find nothing to do.
+fn is_settled(inode: &Inode<Fs>, start: i64, end: i64) -> bool {
+    let is_busy = || {
+        let writes = &inode.data().writes;
+        writes.is_busy(position(start, 0), position(end, 0))
+    };
+    !inode.mapping().has_dirty_pages() && !is_busy()
+}
+
+/// Asks for all of it; the last answer ends the read.
+fn read_deferred(
+    file: &File<'_, RegularFile>,
+    iocb: &mut Kiocb<'_>,
+    iter: &mut IovIterDest<'_>,
+) -> Result<usize> {
+    let (handle, pos) = (file.data_arc(), iocb.pos());
+    let sender = Sender::new(file.inode(), &handle, iocb, false)?;
+    let max_pages = handle.conn().max_pages();
+    let mut at = 0_usize;
+    while !iter.is_empty() {
+        let most = max_pages.saturating_mul(PAGE_SIZE).min(iter.len());
+        let asked = PinnedPages::extract(iter, most, max_pages).and_then(|pages| {
+            let len = pages.len();
+            let range = handle.range(position(pos, at), u32::try_from(len)?);
+            sender.send(&op::Read(range), Payload::Pinned(pages), len)?;
+            Ok(len)
+        });
+        match asked {
+            Ok(len) => at = at.saturating_add(len),
+            Err(error) => {
+                sender.fail(error);
+                break;
+            }
+        }
+    }
+    Err(EIOCBQUEUED)
 }
 
 /// The server writes to the caller's memory.
@@ -171,7 +217,7 @@ pub(crate) fn write_shared(
     let _lock = inode.lock_shared();
     fits().then(|| match iocb.generic_write_checks(iter)? {
         0 => Ok(0),
-        _ => write(inode, handle, iocb, iter),
+        _ => write(file, iocb, iter),
     })
 }
 
@@ -181,28 +227,40 @@ pub(crate) fn write_shared(
 ///
 /// The server's; `EFAULT`; those of pages that had to be written back before.
 pub(crate) fn write(
-    inode: &Inode<Fs>,
-    handle: &Handle,
+    file: &File<'_, RegularFile>,
     iocb: &mut Kiocb<'_>,
     iter: &mut IovIterSource<'_>,
 ) -> Result<usize> {
+    let (inode, handle) = (file.inode(), file.data());
     let start = iocb.pos();
     let end = start.saturating_add(iter.len() as i64);
     settle(inode, start, end.saturating_sub(1))?;
+    // What makes the file longer ends under the lock, and so does what must be durable then.
+    let is_deferred = !iocb.is_sync()
+        && !iocb.is_dsync()
+        && handle.conn().has(InitFlags::ASYNC_DIO)
+        && position(end, 0) <= inode.size()
+        && PinnedPages::can_be_of_source(iter);
     let kill = match ids::capable_fsetid() {
         true => 0,
         false => WRITE_KILL_SUIDGID,
     };
-    let outcome = transfer(&mut Writing {
+    let mut writing = Writing {
         inode,
         handle,
         pos: start,
         end: position(end, 0),
         write_flags: kill | WRITE_LOCKOWNER,
         open_flags: iocb.open_flags(),
-        is_pinned: iter.len() > COPY_MAX && PinnedPages::can_be_of_source(iter),
+        is_pinned: is_deferred || (iter.len() > COPY_MAX && PinnedPages::can_be_of_source(iter)),
         iter: Ahead::of_source(iter),
-    });
+    };
+    if is_deferred {
+        let sender = Sender::new(inode, &file.data_arc(), iocb, true)?;
+        writing.send_deferred(&sender);
+        return Err(EIOCBQUEUED);
+    }
+    let outcome = transfer(&mut writing);
     drop_range(inode, position(start, 0), position(start, outcome.sent));
     let moved = outcome.moved?;
     iter.advance(moved);
@@ -245,14 +303,9 @@ impl Writing<'_, '_> {
     }
 }
 
-impl<'a> Chunks for Writing<'a, '_> {
-    type Flight = Sent<'a, op::Write>;
-
-    fn depth(&self, at: usize) -> usize {
-        write_depth(self.inode, position(self.pos, at), self.end)
-    }
-
-    fn send(&mut self, at: usize) -> Result<Option<(usize, Self::Flight)>> {
+impl Writing<'_, '_> {
+    /// The next chunk, `at` bytes behind the first, and its length; `None` if no more is left.
+    fn next(&mut self, at: usize) -> Result<Option<(usize, op::Write, Payload)>> {
         let pos = position(self.pos, at);
         let conn = self.handle.conn();
         let most = conn.max_write(pos).min(self.iter.iter().len());
@@ -263,7 +316,40 @@ impl<'a> Chunks for Writing<'a, '_> {
         let (size, flags) = (u32::try_from(len)?, self.open_flags);
         let mut operation = self.handle.write(pos, size, self.write_flags, flags);
         operation.lock_owner = conn.lock_owner(ids::current_files());
-        Ok(Some((len, conn.begin(operation, data)?)))
+        Ok(Some((len, operation, data)))
+    }
+
+    /// Sends all of it; the last answer ends the write.
+    fn send_deferred(&mut self, sender: &Sender) {
+        let mut at = 0_usize;
+        loop {
+            match self.next(at) {
+                Ok(None) => return,
+                Ok(Some((len, operation, data))) => {
+                    if sender.send(&operation, data, len).is_err() {
+                        return;
+                    }
+                    at = at.saturating_add(len);
+                }
+                Err(error) => return sender.fail(error),
+            }
+        }
+    }
+}
+
+impl<'a> Chunks for Writing<'a, '_> {
+    type Flight = Sent<'a, op::Write>;
+
+    fn depth(&self, at: usize) -> usize {
+        write_depth(self.inode, position(self.pos, at), self.end)
+    }
+
+    fn send(&mut self, at: usize) -> Result<Option<(usize, Self::Flight)>> {
+        let Some((len, operation, data)) = self.next(at)? else {
+            return Ok(None);
+        };
+        let sent = self.handle.conn().begin(operation, data)?;
+        Ok(Some((len, sent)))
     }
 
     fn land(&mut self, at: usize, sent: Self::Flight) -> Result<usize> {

@@ -159,7 +159,7 @@ impl FileOperations for RegularFile {
         let inode = file.inode();
         inode.data().check()?;
         if file.data().is_direct() || iocb.direct() {
-            return direct::read(inode, file.data(), iocb, iter);
+            return direct::read(file, iocb, iter);
         }
         if inode.data().attributes_expired() && needs_attributes(inode, iocb, iter) {
             if iocb.nowait() {

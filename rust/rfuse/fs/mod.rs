@@ -6,6 +6,7 @@ mod acl;
 mod attr;
 mod chunks;
 mod create;
+mod deferred;
 mod dir;
 mod direct;
 mod export;

@@ -70,7 +70,7 @@ pub(crate) fn write_iter(
         iocb.modified()?;
         let handle = file.data();
         match handle.is_direct() || iocb.direct() {
-            true => direct::write(inode, handle, iocb, iter),
+            true => direct::write(file, iocb, iter),
             false if stays => write_kept(inode, iocb, iter),
             false => write_cached(inode, handle, iocb, iter),
         }?
