@@ -138,7 +138,12 @@ pub fn run(data: &[u8]) {
         return;
     };
     let (nodeid, fh, flags) = (5, 6, 0);
-    let handle = op::Handle { nodeid, fh, flags };
+    let handle = op::Handle {
+        nodeid,
+        fh,
+        flags,
+        flock_owner: None,
+    };
     let target = op::Target { nodeid, flags };
     let range = op::Range {
         nodeid,

@@ -97,7 +97,12 @@ fn of_handles(input: &Input<'_>) {
     let body = Message::new().u32(flags).u32(0);
     expect(input, &op::Open(target), 14, nodeid, body.clone());
     expect(input, &op::Opendir(target), 27, nodeid, body);
-    let handle = op::Handle { nodeid, fh, flags };
+    let handle = op::Handle {
+        nodeid,
+        fh,
+        flags,
+        flock_owner: None,
+    };
     let body = Message::new().u64(fh).u32(flags).u32(0).u64(0);
     expect(input, &op::Release(handle), 18, nodeid, body.clone());
     expect(input, &op::Releasedir(handle), 29, nodeid, body);
