@@ -160,6 +160,8 @@ impl Backend {
                     self.on_ring(&address, vrings, |state| {
                         add_used(state, address.head, claimed)
                     })?;
+                    // To the client the ring is broken: whoever else waits in it waits for good.
+                    self.bury(address.queue);
                 }
                 Held::Never(_) | Held::Open(..) => {}
             }
