@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/security.h>
 #include <linux/splice.h>
 #include <linux/statfs.h>
 #include <linux/uio.h>
@@ -232,6 +233,20 @@ __rfuse_helper bool rfuse_helper_current_is_x32(void)
 #else
 	return false;
 #endif
+}
+
+/* Without security modules these are inline functions. */
+__rfuse_helper int rfuse_helper_call_security_dentry_init_security(struct dentry *dentry, int mode,
+								   const struct qstr *name,
+								   const char **xattr_name,
+								   struct lsm_context *context)
+{
+	return security_dentry_init_security(dentry, mode, name, xattr_name, context);
+}
+
+__rfuse_helper void rfuse_helper_call_security_release_secctx(struct lsm_context *context)
+{
+	security_release_secctx(context);
 }
 
 __rfuse_helper void *rfuse_helper_current_files(void)

@@ -229,6 +229,48 @@ impl<T: FileSystem> Mapping<T> {
         unsafe { bindings::truncate_pagecache_range((*self.0.get()).host, start, end) };
     }
 
+    /// Copies bytes from the position `pos` on, if they are in the cache. May sleep.
+    pub fn read_cached(&self, mut pos: i64, mut bytes: &mut [u8]) -> bool {
+        while !bytes.is_empty() {
+            let Some(folio) = self.uptodate_folio(pos) else {
+                return false;
+            };
+            // CAST: Within a folio that has the position.
+            let offset = (pos - folio.pos()) as usize;
+            let len = bytes.len().min(folio.size() - offset);
+            let (front, rest) = bytes.split_at_mut(len);
+            if folio.copy_out(offset, front).is_err() {
+                return false;
+            }
+            pos += len as i64;
+            bytes = rest;
+        }
+        true
+    }
+
+    /// Copies bytes into the cache, from the position `pos` on, which the cache has bytes up to. The mapping
+    /// has no operations, and nobody reads beyond what was copied. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, also if the page that they begin in is gone.
+    pub fn write_cached(&self, mut pos: i64, mut bytes: &[u8]) -> Result {
+        while !bytes.is_empty() {
+            let folio = self.write_begin(pos, 1).ok_or(ENOMEM)?;
+            // CAST: As above.
+            let offset = (pos - folio.pos()) as usize;
+            if offset > 0 && !folio.is_uptodate() {
+                return Err(ENOMEM);
+            }
+            let (front, rest) = bytes.split_at(bytes.len().min(folio.size() - offset));
+            folio.copy_in(offset, front)?;
+            folio.mark_uptodate();
+            pos += front.len() as i64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
     /// The number of pages in the cache.
     pub fn nrpages(&self) -> usize {
         // SAFETY: By the type invariant. Others may change the number meanwhile.

@@ -90,6 +90,26 @@ impl LockedFolio {
         Ok(())
     }
 
+    /// Copies bytes from the offset `offset`. Any context.
+    ///
+    /// Fails with `EINVAL`, and copies nothing, if there are not as many.
+    pub fn copy_out(&self, offset: usize, bytes: &mut [u8]) -> Result {
+        let end = offset.checked_add(bytes.len()).ok_or(EINVAL)?;
+        if end > self.size() {
+            return Err(EINVAL);
+        }
+        // SAFETY: As in `copy_in`.
+        unsafe {
+            bindings::memcpy_from_folio(
+                bytes.as_mut_ptr().cast(),
+                self.as_ptr(),
+                offset,
+                bytes.len(),
+            )
+        };
+        Ok(())
+    }
+
     /// Whether it holds what the file has.
     pub fn is_uptodate(&self) -> bool {
         // SAFETY: As in `pos`.

@@ -35,7 +35,7 @@ impl LsmContext {
 impl Drop for LsmContext {
     fn drop(&mut self) {
         // SAFETY: By the type invariant, and nobody uses it afterwards.
-        unsafe { bindings::security_release_secctx(&mut self.context) };
+        unsafe { bindings::call_security_release_secctx(&mut self.context) };
     }
 }
 
@@ -57,7 +57,7 @@ pub fn security_dentry_init_security<T: FileSystem>(
     // SAFETY: The dentry is valid, and its name stays, by the invariant of `StableName`. Names of
     // attributes are constants of the modules.
     let result = to_result(unsafe {
-        bindings::security_dentry_init_security(
+        bindings::call_security_dentry_init_security(
             dentry,
             mode.into(),
             &raw const (*dentry).__bindgen_anon_1.d_name,

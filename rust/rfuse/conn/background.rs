@@ -111,9 +111,14 @@ impl Connection {
 
     /// Tells the server something that nobody waits for: gives up a file handle. Does not fail.
     pub(crate) fn release<O: Operation>(&self, operation: &O) {
+        self.release_holding(operation, Payload::None);
+    }
+
+    /// As [`Self::release`], with what the request needs to live on.
+    pub(super) fn release_holding<O: Operation>(&self, operation: &O, held: Payload) {
         let _nofs = MemallocNofs::save();
         // Cannot fail: the allocation does not, and the request has no name.
-        let _ = self.send_background(operation, Payload::None, None, Gfp::NofsNofail);
+        let _ = self.send_background(operation, held, None, Gfp::NofsNofail);
     }
 
     /// Waits until no background request is left. May sleep.

@@ -185,7 +185,8 @@ impl Connection {
             }
             Undo::Unlock => {
                 if let Some(body) = request.body() {
-                    self.release(&op::Setlk(op::LockRequest::unlock(opened, &body)));
+                    let unlock = op::Setlk(op::LockRequest::unlock(opened, &body));
+                    self.release_holding(&unlock, request.take_payload());
                 }
             }
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),

@@ -4,10 +4,10 @@
 
 use super::{
     call::Sent,
-    request::{Payload, Request, Role},
+    request::{Held, Payload, Request, Role},
     Connection,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::handoff::Gfp;
 use rfuse_proto::op::{self, Caller, Operation};
 
@@ -16,13 +16,17 @@ const INTERRUPT_BIT: u64 = 1;
 
 impl Connection {
     /// As [`Self::call`], for what may take as long as others please. A signal has the server asked to give
-    /// up; what it answers then is the answer. May sleep.
+    /// up; what it answers then is the answer. What is `held` lives on until the server is done. May sleep.
     ///
     /// # Errors
     ///
     /// As [`Self::call`]; `EINTR` also if a signal came and the server gave up, or had not got the request.
-    pub(crate) fn call_interruptible<O: Operation>(&self, operation: O) -> Result<O::Reply> {
-        let mut sent = self.begin(operation, Payload::None)?;
+    pub(crate) fn call_interruptible<O: Operation>(
+        &self,
+        operation: O,
+        held: Arc<dyn Held>,
+    ) -> Result<O::Reply> {
+        let mut sent = self.begin(operation, Payload::held(held))?;
         if sent.wait_interruptible().is_err() {
             if sent.take_back() {
                 return Err(EINTR);

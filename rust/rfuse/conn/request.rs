@@ -6,7 +6,7 @@ use super::{
     folios::Folios, generations::Generation, outgoing::Outgoing, pieces::Pieces, Connection,
 };
 use core::mem::size_of;
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     handoff::Owned,
     pinned_pages::PinnedPages,
@@ -29,6 +29,11 @@ const REPLY_INLINE: usize = 304;
 pub(crate) enum Payload {
     /// There is none.
     None,
+    /// There is none, but this lives on until the server is done with the request.
+    Held {
+        /// Dropped with the request.
+        _until_done: Arc<dyn Held>,
+    },
     /// Bytes of a reply: a directory listing, a link target.
     Bytes(KVec<u8>),
     /// Page-cache folios of adjacent file ranges, which a reply fills.
@@ -43,11 +48,23 @@ pub(crate) enum Payload {
     Outgoing(Outgoing),
 }
 
+/// What a request needs to live on, should its caller go.
+pub(crate) trait Held: Send + Sync {}
+
 impl Payload {
+    /// None but what is to live on.
+    pub(crate) fn held(value: Arc<dyn Held>) -> Self {
+        Self::Held { _until_done: value }
+    }
+
     /// How many bytes of a reply it can take.
     pub(crate) fn capacity(&self) -> usize {
         match self {
-            Self::None | Self::PinnedSource(_) | Self::Pieces(_) | Self::Outgoing(_) => 0,
+            Self::None
+            | Self::Held { .. }
+            | Self::PinnedSource(_)
+            | Self::Pieces(_)
+            | Self::Outgoing(_) => 0,
             Self::Bytes(bytes) => bytes.len(),
             Self::Pinned(pages) => pages.len(),
             Self::Folios(folios) => folios.size(),
@@ -229,7 +246,7 @@ impl Transfer for Request {
         buffers.readable(out.get(..self.out_len).ok_or(EINVAL)?)?;
         let reply = self.reply.get_mut(..self.reply_len).ok_or(EINVAL)?;
         match &mut self.payload {
-            Payload::None => buffers.writable(reply),
+            Payload::None | Payload::Held { .. } => buffers.writable(reply),
             Payload::PinnedSource(pages) => {
                 buffers.readable_pages(pages)?;
                 buffers.writable(reply)

@@ -31,6 +31,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::DONT_MASK)
     .union(InitFlags::SETXATTR_EXT)
     .union(InitFlags::MAX_PAGES)
+    .union(InitFlags::CACHE_SYMLINKS)
     .union(InitFlags::NO_OPEN_SUPPORT)
     .union(InitFlags::NO_OPENDIR_SUPPORT)
     .union(InitFlags::HANDLE_KILLPRIV)

@@ -2,7 +2,7 @@
 
 //! Handles: what the server knows an open file or directory by.
 
-use crate::conn::Connection;
+use crate::conn::{request::Held, Connection};
 use kernel::{
     prelude::*,
     sync::{
@@ -13,8 +13,8 @@ use kernel::{
 use rfuse_kapi::file::OpeningFile;
 use rfuse_proto::{
     flags::{
-        InitFlags, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH, FOPEN_NONSEEKABLE,
-        FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_STREAM, FSYNC_FDATASYNC,
+        InitFlags, FOPEN_CACHE_DIR, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH,
+        FOPEN_NONSEEKABLE, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_STREAM, FSYNC_FDATASYNC,
     },
     op,
     wire::OpenOut,
@@ -50,6 +50,8 @@ pub(crate) struct Handle {
     range_owner: Atomic<usize>,
 }
 
+impl Held for Handle {}
+
 impl Handle {
     /// Opens a node. May sleep.
     ///
@@ -71,7 +73,11 @@ impl Handle {
             Ok(out) => (out, false),
             Err(ENOSYS) => (
                 OpenOut {
-                    open_flags: FOPEN_KEEP_CACHE,
+                    open_flags: FOPEN_KEEP_CACHE
+                        | match kind {
+                            HandleKind::File => 0,
+                            HandleKind::Dir => FOPEN_CACHE_DIR,
+                        },
                     ..OpenOut::default()
                 },
                 true,
@@ -169,6 +175,11 @@ impl Handle {
     /// What is cached of the file may be used.
     pub(crate) fn keeps_cache(&self) -> bool {
         self.open_flags & FOPEN_KEEP_CACHE != 0
+    }
+
+    /// Listings of the directory may be kept.
+    pub(crate) fn keeps_listings(&self) -> bool {
+        self.open_flags & FOPEN_CACHE_DIR != 0
     }
 
     /// Reads must not use the page cache.

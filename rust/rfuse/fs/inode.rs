@@ -3,7 +3,7 @@
 //! Inodes: the server's nodes as the VFS knows them.
 
 use super::{
-    dir::DirInodeOps, file::FileInodeOps, mount::Fs, read::Pages, readdir::DirFileOps,
+    dir::DirInodeOps, file::FileInodeOps, kept::Kept, mount::Fs, read::Pages, readdir::DirFileOps,
     symlink::SymlinkInodeOps, writeback::Writes,
 };
 use crate::conn::Connection;
@@ -14,7 +14,7 @@ use kernel::{
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
-        SpinLock,
+        Arc, SetOnce, SpinLock,
     },
 };
 use rfuse_kapi::{
@@ -79,6 +79,8 @@ pub(crate) struct Node {
     changes: Atomic<u64>,
     #[pin]
     state: SpinLock<State>,
+    /// What is kept of the listings of a directory.
+    kept: SetOnce<Arc<Kept>>,
     /// What is written back.
     #[pin]
     pub(crate) writes: Writes,
@@ -120,6 +122,7 @@ impl Node {
             valid_for: Atomic::new(0),
             no_capability_until: Atomic::new(0),
             changes: Atomic::new(0),
+            kept: SetOnce::new(),
             state <- new_spinlock!(State {
                 nlookup: 0,
                 attr_version: 0,
@@ -214,6 +217,31 @@ impl Node {
             _ => nsecs_to_jiffies64(nanos),
         };
         self.valid_for.store(ticks, Relaxed);
+    }
+
+    /// When the node's data or names were changed last, as the server says.
+    pub(crate) fn mtime(&self) -> Time {
+        self.state.lock().mtime
+    }
+
+    /// What is kept of listings. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn kept(&self) -> Result<&Kept> {
+        if let Some(kept) = self.kept.as_ref() {
+            return Ok(kept);
+        }
+        // Somebody else may be first.
+        let _ = self.kept.populate(Kept::new()?);
+        Ok(self.kept.as_ref().ok_or(EAGAIN)?)
+    }
+
+    /// Names of the directory were changed from here.
+    pub(crate) fn change_names(&self, conn: &Connection) {
+        let _ = self.changes.fetch_add(1, Relaxed);
+        self.touch(conn);
     }
 
     /// Something about the node has changed: the attributes must be asked for again, and answers to
@@ -378,9 +406,12 @@ pub(crate) fn update(inode: &Inode<Fs>, fresh: &Fresh<'_>) {
         node.hold_attributes(fresh.valid);
         old
     };
-    if inode.kind() == FileKind::Regular && !owned {
-        let touched = old_mtime != attributes.mtime;
-        follow_size(inode, old_size, attributes.size, touched);
+    let touched = old_mtime != attributes.mtime;
+    match inode.kind() {
+        FileKind::Regular if !owned => follow_size(inode, old_size, attributes.size, touched),
+        // A target that is kept may be another one now.
+        FileKind::Symlink if touched => drop_pages(inode, 0),
+        _ => {}
     }
 }
 

@@ -3,8 +3,8 @@
 //! Locks on files: the server's, if it keeps them, else those of this system.
 
 use super::{file::RegularFile, handle::Handle, inode::Node};
-use crate::conn::Connection;
-use kernel::prelude::*;
+use crate::conn::{request::Payload, Connection};
+use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     file::File,
     filelock::{Conflict, FileLock, LockCommand, LockKind, Locked},
@@ -21,13 +21,13 @@ pub(crate) fn lock(
     command: LockCommand,
     lock: &mut FileLock<'_>,
 ) -> Result<Locked> {
-    let (node, handle) = (file.inode().data(), file.data());
+    let (node, handle) = (file.inode().data(), file.data_arc());
     node.check()?;
     let is_kept = is_kept(handle.conn(), InitFlags::POSIX_LOCKS);
     match command {
         // Nobody here waits in the VFS.
         LockCommand::Cancel => return Ok(Locked::Now),
-        LockCommand::Get if is_kept => get(handle, lock)?,
+        LockCommand::Get if is_kept => get(&handle, lock)?,
         LockCommand::Get => lock.posix_test_lock(file),
         LockCommand::Set if is_kept => set_range(node, handle, lock)?,
         LockCommand::Set => return lock.posix_lock_file(file),
@@ -37,7 +37,7 @@ pub(crate) fn lock(
 
 /// A lock on a file (`flock(2)`).
 pub(crate) fn flock(file: &File<'_, RegularFile>, lock: &mut FileLock<'_>) -> Result {
-    let handle = file.data();
+    let handle = file.data_arc();
     file.inode().data().check()?;
     if !is_kept(handle.conn(), InitFlags::FLOCK_LOCKS) {
         return lock.locks_lock_file_wait(file);
@@ -70,7 +70,7 @@ fn get(handle: &Handle, lock: &mut FileLock<'_>) -> Result {
 }
 
 /// Takes or gives up a range, and sees to it that closing does the latter.
-fn set_range(node: &Node, handle: &Handle, lock: &FileLock<'_>) -> Result {
+fn set_range(node: &Node, handle: Arc<Handle>, lock: &FileLock<'_>) -> Result {
     match lock.is_of_file() {
         true => handle.note_file_lock(lock.owner()),
         false => node.note_locked(),
@@ -83,19 +83,22 @@ fn set_range(node: &Node, handle: &Handle, lock: &FileLock<'_>) -> Result {
 /// # Errors
 ///
 /// `ENOLCK` for who does not wait, and wants to be told; `ERESTARTSYS` when a signal came first; the server's.
-fn set(handle: &Handle, lock: &FileLock<'_>, flags: u32) -> Result {
+fn set(handle: Arc<Handle>, lock: &FileLock<'_>, flags: u32) -> Result {
     if lock.is_granted_later() {
         return Err(ENOLCK);
     }
-    let (conn, wanted) = (handle.conn(), request(handle, lock, flags));
+    let (conn, wanted) = (handle.conn().clone(), request(&handle, lock, flags));
     match lock.waits() {
+        // Who is killed may leave a lock to be given up, for which the server must know the handle.
         true => conn
-            .call_interruptible(op::Setlkw(wanted))
+            .call_interruptible(op::Setlkw(wanted), handle)
             .map_err(|error| match error {
                 EINTR => ERESTARTSYS,
                 other => other,
             }),
-        false => conn.call(op::Setlk(wanted)),
+        false => conn
+            .call_with(op::Setlk(wanted), Payload::held(handle))
+            .map(|((), _)| ()),
     }
 }
 

@@ -15,6 +15,7 @@ mod fileattr;
 mod handle;
 mod inode;
 mod ioctl;
+mod kept;
 mod lock;
 mod mount;
 mod names;

@@ -145,7 +145,7 @@ pub(crate) fn enter<'a>(
         .dentry()
         .word()
         .store(deadline(node.entry_valid), Relaxed);
-    dir.data().touch(&dir.super_data().conn);
+    dir.data().change_names(&dir.super_data().conn);
     Ok(looked)
 }
 
@@ -259,7 +259,7 @@ where
     match removed {
         Ok(()) => {
             unlinked(conn, name);
-            dir.data().touch(conn);
+            dir.data().change_names(conn);
         }
         Err(EINTR | ENOENT) => name.d_invalidate(),
         Err(_) => {}
@@ -307,8 +307,8 @@ pub(crate) fn rename(
     );
     match moved {
         Ok(()) => {
-            from_dir.data().touch(conn);
-            to_dir.data().touch(conn);
+            from_dir.data().change_names(conn);
+            to_dir.data().change_names(conn);
             expire(conn, from);
             match flags & RENAME_EXCHANGE {
                 0 => unlinked(conn, to),

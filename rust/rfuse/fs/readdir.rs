@@ -10,6 +10,7 @@ use super::{
     handle::{Handle, HandleKind},
     inode::{self, deadline},
     ioctl,
+    kept::Mark,
     mount::Fs,
 };
 use crate::conn::{request::Payload, Connection};
@@ -51,6 +52,8 @@ struct Stream {
     len: usize,
     plus: bool,
     place: Place,
+    /// Where it was kept, if it is none of the server's.
+    mark: Option<Mark>,
 }
 
 /// Where an answer goes on.
@@ -82,7 +85,11 @@ impl FileOperations for DirFileOps {
             len: 0,
             plus: false,
             place: Place::default(),
+            mark: None,
         };
+        if handle.keeps_listings() && !handle.keeps_cache() {
+            inode.data().kept()?.clear(inode);
+        }
         Arc::pin_init(
             pin_init!(OpenDir { handle, stream <- new_mutex!(stream) }),
             GFP_KERNEL,
@@ -127,30 +134,52 @@ impl Stream {
         position != 0 && self.place.next < self.len && self.place.position as i64 == position
     }
 
-    /// Asks for entries from `position` on.
+    /// Gets entries from `position` on: what is kept of them, or what the server says.
     fn fetch(&mut self, handle: &Handle, file: &File<'_, DirFileOps>, position: i64) -> Result {
+        self.len = 0;
+        if self.bytes.is_empty() {
+            self.bytes = KVec::zeroed(BUFFER, GFP_KERNEL)?;
+        }
+        if !handle.keeps_listings() {
+            return self.ask(handle, file, position);
+        }
+        let (dir, kept) = (file.inode(), file.inode().data().kept()?);
+        let at = position as u64;
+        let mark = match self.place.position == at {
+            true => self.mark.map(|mark| mark.behind(self.place.next)),
+            false => None,
+        };
+        if let Some((mark, len)) = kept.load(dir, at, mark, &mut self.bytes)? {
+            self.begin(len, false, at);
+            self.mark = Some(mark);
+            return Ok(());
+        }
+        self.ask(handle, file, position)?;
+        kept.add(dir, at, self.plus, self.filled());
+        Ok(())
+    }
+
+    /// Another answer is at hand, for what lies behind `position`.
+    fn begin(&mut self, len: usize, plus: bool, position: u64) {
+        self.len = len;
+        self.plus = plus;
+        self.place = Place { next: 0, position };
+        self.mark = None;
+    }
+
+    /// Asks for entries from `position` on.
+    fn ask(&mut self, handle: &Handle, file: &File<'_, DirFileOps>, position: i64) -> Result {
         let conn = handle.conn();
         let asked_at = conn.attr_version();
         let plus = wants_plus(conn, file.inode(), position);
-        let mut bytes = core::mem::replace(&mut self.bytes, KVec::new());
-        self.len = 0;
-        if bytes.is_empty() {
-            bytes = KVec::zeroed(BUFFER, GFP_KERNEL)?;
-        }
+        let bytes = core::mem::replace(&mut self.bytes, KVec::new());
         let range = handle.range(position as u64, u32::try_from(bytes.len())?);
         let (len, payload) = ask(conn, plus, range, Payload::Bytes(bytes))?;
         let Payload::Bytes(bytes) = payload else {
             return Err(EIO);
         };
-        *self = Self {
-            bytes,
-            len,
-            plus,
-            place: Place {
-                next: 0,
-                position: position as u64,
-            },
-        };
+        self.bytes = bytes;
+        self.begin(len, plus, position as u64);
         if plus {
             self.link_all(file.dentry(), asked_at);
         }
