@@ -376,6 +376,36 @@ __rfuse_helper void rfuse_helper___filemap_fdatawrite_and_wait(struct file *file
 	filemap_fdatawait_range_keep_errors(file->f_mapping, start, end);
 }
 
+/* Unlike mapping_set_folio_order_range() this is for a mapping in use, whose other flags others change. */
+static void mapping_limit_folio_order(struct address_space *mapping, unsigned int max)
+{
+	unsigned long new, old = READ_ONCE(mapping->flags);
+
+	do {
+		new = (old & ~AS_FOLIO_ORDER_MAX_MASK) | ((unsigned long)max << AS_FOLIO_ORDER_MAX);
+	} while (!try_cmpxchg(&mapping->flags, &old, new));
+}
+
+__rfuse_helper void rfuse_helper_mapping_allow_large_folios(struct address_space *mapping,
+							    unsigned int max)
+{
+	if (mapping_max_folio_order(mapping) < min(max, MAX_PAGECACHE_ORDER) &&
+	    !mapping_writably_mapped(mapping))
+		mapping_limit_folio_order(mapping, min(max, MAX_PAGECACHE_ORDER));
+}
+
+/*
+ * What is written to through a mapping is dirty as a whole folio, so that one byte would send all of a large
+ * one. Whether the page comes back as a small folio, at the next fault.
+ */
+static bool drop_large_folio(struct address_space *mapping, struct folio *folio)
+{
+	if (!folio_test_large(folio) || folio_test_dirty(folio))
+		return false;
+	mapping_limit_folio_order(mapping, 0);
+	return !invalidate_inode_pages2_range(mapping, folio->index, folio_next_index(folio) - 1);
+}
+
 /* Returns with the folio locked, which tells the memory management to mark it dirty. */
 __rfuse_helper vm_fault_t rfuse_helper_filemap_page_mkwrite_locked(struct vm_fault *vmf)
 {
@@ -384,6 +414,10 @@ __rfuse_helper vm_fault_t rfuse_helper_filemap_page_mkwrite_locked(struct vm_fau
 
 	sb_start_pagefault(mapping->host->i_sb);
 	file_update_time(vmf->vma->vm_file);
+	if (drop_large_folio(mapping, folio)) {
+		sb_end_pagefault(mapping->host->i_sb);
+		return VM_FAULT_NOPAGE;
+	}
 	folio_lock(folio);
 	if (folio->mapping != mapping) {
 		folio_unlock(folio);

@@ -271,6 +271,13 @@ impl<T: FileSystem> Mapping<T> {
         Ok(())
     }
 
+    /// Lets folios be of up to 2^`max_order` pages again, if no shared mapping can be written to: its first
+    /// write has them be of one page, as what is dirtied through a mapping is a whole folio.
+    pub fn allow_large_folios(&self, max_order: u32) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::mapping_allow_large_folios(self.0.get(), max_order) };
+    }
+
     /// The number of pages in the cache.
     pub fn nrpages(&self) -> usize {
         // SAFETY: By the type invariant. Others may change the number meanwhile.

@@ -135,6 +135,9 @@ impl FileOperations for RegularFile {
         }
         handle.note_changes(inode.data().changes());
         handle.restrict(file);
+        inode
+            .mapping()
+            .allow_large_folios(inode::max_order(handle.conn()));
         file.set_can_odirect();
         file.set_nowait();
         if !handle.keeps_cache() {

@@ -645,6 +645,11 @@ pub(crate) fn make_bad(inode: &LentInode<Fs>) {
     inode.remove_inode_hash();
 }
 
+/// The order of the largest folio: one request fills it.
+pub(crate) fn max_order(conn: &Connection) -> u32 {
+    conn.max_pages().checked_ilog2().unwrap_or(0)
+}
+
 /// Completes an inode nobody has seen yet.
 fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>> {
     let conn = &new.super_data().conn;
@@ -673,7 +678,7 @@ fn make(new: NewInode<Fs>, generation: u64, fresh: &Fresh<'_>) -> ARef<Inode<Fs>
     };
     let writeback_may_deadlock = new.super_data().options.writes_in_place;
     let keeps_cmtime = kind == FileKind::Regular && conn.has(InitFlags::WRITEBACK_CACHE);
-    let max_order = conn.max_pages().checked_ilog2().unwrap_or(0);
+    let max_order = max_order(conn);
     new.init(&NewInodeParams {
         ino: fresh.attributes.ino,
         kind,
