@@ -180,6 +180,23 @@ unsafe fn alias<T: FileSystem>(
     found.unwrap_or_else(Error::to_ptr)
 }
 
+/// A dentry of the inode that a handle begins with, as the VFS is to get it.
+///
+/// # Safety
+///
+/// As [`alias`].
+unsafe fn find<E: Export>(
+    sb: *mut bindings::super_block,
+    words: Option<&[u32]>,
+) -> *mut bindings::dentry {
+    match words.and_then(FileId::from_words) {
+        // SAFETY: By the safety requirements; the VFS keeps the superblock.
+        Some(id) => unsafe { alias(sb, E::inode(SuperBlock::from_raw(sb), id)) },
+        // The VFS makes ESTALE of it.
+        None => ptr::null_mut(),
+    }
+}
+
 /// Finds the inode that a handle is of.
 ///
 /// # Safety
@@ -192,16 +209,7 @@ unsafe extern "C" fn fh_to_dentry<E: Export>(
     fh_type: c_int,
 ) -> *mut bindings::dentry {
     // SAFETY: By the safety requirements.
-    let (words, lent) = unsafe {
-        let words = words(fid, fh_len, fh_type, false);
-        (words, SuperBlock::<E::Fs>::from_raw(sb))
-    };
-    match FileId::from_words(words) {
-        // SAFETY: By the safety requirements.
-        Some(id) => unsafe { alias(sb, E::inode(lent, id)) },
-        // The VFS makes ESTALE of it.
-        None => ptr::null_mut(),
-    }
+    unsafe { find::<E>(sb, Some(words(fid, fh_len, fh_type, false))) }
 }
 
 /// Finds the directory of the inode that a handle is of.
@@ -216,15 +224,7 @@ unsafe extern "C" fn fh_to_parent<E: Export>(
     fh_type: c_int,
 ) -> *mut bindings::dentry {
     // SAFETY: By the safety requirements.
-    let (words, lent) = unsafe {
-        let words = words(fid, fh_len, fh_type, true);
-        (words, SuperBlock::<E::Fs>::from_raw(sb))
-    };
-    match words.get(WORDS..).and_then(FileId::from_words) {
-        // SAFETY: By the safety requirements.
-        Some(id) => unsafe { alias(sb, E::inode(lent, id)) },
-        None => ptr::null_mut(),
-    }
+    unsafe { find::<E>(sb, words(fid, fh_len, fh_type, true).get(WORDS..)) }
 }
 
 /// Finds the directory that a directory is in.
