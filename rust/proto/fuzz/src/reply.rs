@@ -154,7 +154,7 @@ pub fn run(data: &[u8]) {
     };
     let name = b"name";
     let size = u32::from(input.room);
-    match input.operation % 16 {
+    match input.operation % 18 {
         0 => exchange(&input, &op::Lookup { parent: 1, name }),
         1 => exchange(&input, &op::Getattr { nodeid, fh: None }),
         2 => exchange(&input, &op::Statx { nodeid, fh: None }),
@@ -170,12 +170,41 @@ pub fn run(data: &[u8]) {
         12 => exchange(&input, &op::Readdirplus(range)),
         13 => exchange(&input, &op::Fsyncdir(op::SyncTarget { nodeid, fh, flags })),
         14 => exchange(&input, &op::Getxattr { nodeid, name, size }),
+        15 => exchange(&input, &op::Getlk(lock())),
+        16 => exchange(&input, &ioctl(size)),
         _ => exchange(
             &input,
             &op::Init {
                 offer: OFFER.body(),
             },
         ),
+    }
+}
+
+fn lock() -> op::LockRequest {
+    op::LockRequest {
+        nodeid: 5,
+        fh: 6,
+        owner: 7,
+        lock: op::Lock {
+            start: 0,
+            end: 9,
+            kind: op::F_WRLCK,
+            pid: 8,
+        },
+        flags: 0,
+    }
+}
+
+fn ioctl(out_size: u32) -> op::Ioctl<'static> {
+    op::Ioctl {
+        nodeid: 5,
+        fh: 6,
+        flags: 0,
+        cmd: 7,
+        arg: 8,
+        data: b"data",
+        out_size,
     }
 }
 
@@ -297,6 +326,34 @@ impl Model for op::Statfs {
             padding: u32_at(fixed, 52),
             spare: std::array::from_fn(|index| u32_at(fixed, 56 + 4 * index)),
         })
+    }
+}
+
+impl Model for op::Getlk {
+    fn expect(fixed: &[u8], _tail: usize) -> Result<op::Lock, ReplyFault> {
+        let lock = op::Lock {
+            start: u64_at(fixed, 0),
+            end: u64_at(fixed, 8),
+            kind: u32_at(fixed, 16),
+            pid: u32_at(fixed, 20),
+        };
+        let is_one = lock.kind < 2 && lock.start <= lock.end && lock.end >> 63 == 0;
+        match is_one || lock.kind == 2 {
+            true => Ok(lock),
+            false => Err(ReplyFault::Lock),
+        }
+    }
+}
+
+impl Model for op::Ioctl<'_> {
+    fn expect(fixed: &[u8], tail: usize) -> Result<(op::IoctlResult, usize), ReplyFault> {
+        let (result, wants_more) = (u32_at(fixed, 0) as i32, u32_at(fixed, 4) & 4 != 0);
+        match result {
+            _ if wants_more => Err(ReplyFault::Ioctl),
+            0.. => Ok((Ok(result as u32), tail)),
+            -511..=-1 => Ok((Err(Errno::new(-result as u16).expect("is one")), tail)),
+            _ => Err(ReplyFault::Ioctl),
+        }
     }
 }
 

@@ -166,6 +166,8 @@ fn reply() -> Vec<Vec<u8>> {
         plus(),
         vec![],
         b"value".to_vec(),
+        Message::new().u64(3).u64(9).u32(1).u32(42).done(),
+        Message::new().u32(5).u32(0).u64(0).u32(7).done(),
         init_answer(),
     ];
     let mut seeds = Vec::new();
