@@ -394,6 +394,14 @@ __rfuse_helper void rfuse_helper_mapping_allow_large_folios(struct address_space
 		mapping_limit_folio_order(mapping, min(max, MAX_PAGECACHE_ORDER));
 }
 
+/* Pages that come through a mapping that may be written to come one by one. */
+__rfuse_helper void rfuse_helper_vm_area_desc_limit_folios(const struct vm_area_desc *desc)
+{
+	if (vma_flags_test(&desc->vma_flags, VMA_MAYSHARE_BIT) &&
+	    vma_flags_test(&desc->vma_flags, VMA_WRITE_BIT))
+		mapping_limit_folio_order(desc->file->f_mapping, 0);
+}
+
 /*
  * What is written to through a mapping is dirty as a whole folio, so that one byte would send all of a large
  * one. Whether the page comes back as a small folio, at the next fault.

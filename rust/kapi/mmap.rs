@@ -38,7 +38,10 @@ pub(crate) unsafe extern "C" fn mmap_prepare<K: FileOperations>(
         };
         K::mmap(&file, is_shared)?;
         // SAFETY: By the safety requirements.
-        unsafe { (*desc).vm_ops = &VM_OPS };
+        unsafe {
+            bindings::vm_area_desc_limit_folios(desc);
+            (*desc).vm_ops = &VM_OPS;
+        }
         Ok(0)
     })
 }
