@@ -224,18 +224,16 @@ impl Node {
         self.state.lock().mtime
     }
 
-    /// What is kept of listings. May sleep.
+    /// What is kept of listings; `None` while somebody else begins to keep them. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn kept(&self) -> Result<&Kept> {
-        if let Some(kept) = self.kept.as_ref() {
-            return Ok(kept);
+    pub(crate) fn kept(&self) -> Result<Option<&Kept>> {
+        if self.kept.as_ref().is_none() {
+            let _ = self.kept.populate(Kept::new()?);
         }
-        // Somebody else may be first.
-        let _ = self.kept.populate(Kept::new()?);
-        Ok(self.kept.as_ref().ok_or(EAGAIN)?)
+        Ok(self.kept.as_ref())
     }
 
     /// Names of the directory were changed from here.

@@ -88,7 +88,9 @@ impl FileOperations for DirFileOps {
             mark: None,
         };
         if handle.keeps_listings() && !handle.keeps_cache() {
-            inode.data().kept()?.clear(inode);
+            if let Some(kept) = inode.data().kept()? {
+                kept.clear(inode);
+            }
         }
         Arc::pin_init(
             pin_init!(OpenDir { handle, stream <- new_mutex!(stream) }),
@@ -140,10 +142,14 @@ impl Stream {
         if self.bytes.is_empty() {
             self.bytes = KVec::zeroed(BUFFER, GFP_KERNEL)?;
         }
-        if !handle.keeps_listings() {
+        let dir = file.inode();
+        let kept = match handle.keeps_listings() {
+            true => dir.data().kept()?,
+            false => None,
+        };
+        let Some(kept) = kept else {
             return self.ask(handle, file, position);
-        }
-        let (dir, kept) = (file.inode(), file.inode().data().kept()?);
+        };
         let at = position as u64;
         let mark = match self.place.position == at {
             true => self.mark.map(|mark| mark.behind(self.place.next)),
