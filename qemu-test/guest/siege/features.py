@@ -9,7 +9,7 @@ import struct
 import subprocess
 
 from handles import CONNECTABLE, handle_of, open_handle
-from hostile import content_of
+from hostile import TAGS, content_of, written
 from siege.changes import Changer
 from siege.work import WrongContent
 
@@ -95,7 +95,8 @@ class Featured(Changer):
                     else:
                         fcntl.lockf(shared, fcntl.LOCK_EX, 10, 5)
                 self.claim(local)
-                os.pwrite(shared, b"alone", 0)
+                # Others may read it.
+                os.pwrite(shared, written(TAGS[0], 0, 5), 0)
                 fcntl.lockf(local, fcntl.LOCK_UN)
             finally:
                 os.close(shared)

@@ -233,7 +233,7 @@ impl Node {
         if self.kept.as_ref().is_none() {
             let _ = self.kept.populate(Kept::new()?);
         }
-        Ok(self.kept.as_ref())
+        Ok(self.kept.as_ref().map(|kept| &**kept))
     }
 
     /// Names of the directory were changed from here.

@@ -132,10 +132,10 @@ impl FileSystem for Fs {
         context: &mut Context,
     ) -> Result<FilledSuper<'a, Self>> {
         let mount = sb.data_arc();
-        if context.point.is_none() {
-            mount.connect(fc)?;
+        match context.point {
+            None => mount.connect(fc)?,
+            Some(_) => mount.count(),
         }
-        mount.count();
         let conn = &mount.conn;
         let negotiated = conn.negotiated().ok_or(EIO)?;
         sb.set_magic(MAGIC);
@@ -324,6 +324,8 @@ impl Mount {
         self.device.driver().attach(&self.conn).inspect_err(|_| {
             fc.errorf(fmt!("device \"{tag}\" is still in use"));
         })?;
+        // From here on the end of the superblock gives the device back.
+        self.count();
         self.device.restart().inspect_err(|error| {
             fc.errorf(fmt!("device \"{tag}\" does not start: {error:?}"));
         })?;
