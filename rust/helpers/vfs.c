@@ -397,7 +397,7 @@ __rfuse_helper void rfuse_helper_mapping_allow_large_folios(struct address_space
 /* Pages that come through a mapping that may be written to come one by one. */
 __rfuse_helper void rfuse_helper_vm_area_desc_limit_folios(const struct vm_area_desc *desc)
 {
-	if (vma_flags_test(&desc->vma_flags, VMA_MAYSHARE_BIT) &&
+	if (rfuse_helper_vm_area_desc_is_shared(desc) &&
 	    vma_flags_test(&desc->vma_flags, VMA_WRITE_BIT))
 		mapping_limit_folio_order(desc->file->f_mapping, 0);
 }

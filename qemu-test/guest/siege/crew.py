@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Processes that may block at any time, and must die of SIGKILL whenever they do."""
 
-import contextlib
 import os
 import re
 import select
@@ -20,6 +19,9 @@ PATIENCE = 1.0 * SLOWNESS
 DEATH = 5.0 * SLOWNESS
 # Unless it waits for another (see Crew.end_all), which is looked into after this time.
 QUICK_DEATH = 0.5 * SLOWNESS
+
+# The group of the kernel's own threads: others may wait for one of them.
+KERNEL = 0
 
 
 class Fault(Exception):
@@ -82,20 +84,9 @@ def end_group(group, what, patience=DEATH):
         pass
     while kill_group(group) and (left := stacks(group)):
         if time.monotonic() > deadline:
-            raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}{kernel_stacks()}")
+            raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}\n"
+                         f"{stacks(KERNEL, '[rfuse]')}")
         time.sleep(0.02)
-
-
-def kernel_stacks():
-    """Stacks of the kernel's own threads that are in the module: others may wait for them."""
-    text = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{entry}/stack", encoding="ascii") as stack, open(f"/proc/{entry}/comm", encoding="ascii") as name:
-                frames = stack.read()
-                if name.read().startswith("kworker") and "rfuse" in frames:
-                    text.append(f"kernel thread {entry}:\n{frames}")
-    return "".join(text)
 
 
 def command(*words, patience=PATIENCE):

@@ -8,6 +8,7 @@ use super::{
     mount::Fs,
     names, setattr, xattr,
 };
+use crate::conn::Connection;
 use kernel::{
     prelude::*,
     sync::{aref::ARef, atomic::Relaxed},
@@ -180,8 +181,9 @@ fn is_server_asked_later(dir: &Inode<Fs>, flags: LookupFlags) -> bool {
 
 /// Looks a name up on the server, and enters what it says.
 pub(crate) fn lookup<'a>(dir: &Inode<Fs>, dentry: Unhashed<'a, Fs>) -> Result<Looked<'a, Fs>> {
-    let asked_at = dir.super_data().conn.attr_version();
-    match ask(dir, dentry.name())? {
+    let conn = &dir.super_data().conn;
+    let asked_at = conn.attr_version();
+    match ask(conn, dir.data().nodeid(), dentry.name())? {
         Lookup::Negative(valid) => {
             dentry.word().store(deadline(valid), Relaxed);
             dentry.splice(None)
@@ -199,17 +201,13 @@ pub(crate) fn lookup<'a>(dir: &Inode<Fs>, dentry: Unhashed<'a, Fs>) -> Result<Lo
     }
 }
 
-/// Asks the server for a name. A name that is not there without saying for how long is forgotten at
-/// once.
-fn ask(dir: &Inode<Fs>, name: &[u8]) -> Result<Lookup> {
-    let conn = &dir.super_data().conn;
+/// Asks the server for a name in the node `parent`. A name that is not there without saying for how long is
+/// forgotten at once.
+pub(crate) fn ask(conn: &Connection, parent: u64, name: &[u8]) -> Result<Lookup> {
     if name.len() > conn.name_max() {
         return Err(ENAMETOOLONG);
     }
-    match conn.call(op::Lookup {
-        parent: dir.data().nodeid(),
-        name,
-    }) {
+    match conn.call(op::Lookup { parent, name }) {
         Err(ENOENT) => Ok(Lookup::Negative(Timeout::ZERO)),
         other => other,
     }
@@ -269,7 +267,7 @@ fn ask_again(dir: &Inode<Fs>, name: &[u8], dentry: &Dentry<Fs>) -> Result<bool> 
     };
     let conn = &dir.super_data().conn;
     let asked_at = conn.attr_version();
-    let node = match ask(dir, name) {
+    let node = match ask(conn, dir.data().nodeid(), name) {
         Ok(Lookup::Found(node)) => node,
         Ok(Lookup::Negative(_)) => return Ok(false),
         Err(error) if error == ENOMEM || error == EINTR => return Err(error),

@@ -9,14 +9,10 @@ use super::{
     handle::Handle,
     inode::{drop_range, owns_changes},
     mount::Fs,
-    write::{S_ISGID, S_ISUID},
+    write::{copy, S_ISGID, S_ISUID},
     writeback::settle,
 };
-use crate::conn::{
-    call::Sent,
-    pieces::{Piece, Pieces},
-    request::Payload,
-};
+use crate::conn::{call::Sent, pieces::Pieces, request::Payload};
 use kernel::{
     iov::{IovIterDest, IovIterSource},
     page::PAGE_SIZE,
@@ -291,19 +287,11 @@ impl Writing<'_, '_> {
             let pages = PinnedPages::extract_source(iter, most, max_pages)?;
             return Ok((pages.len(), Payload::PinnedSource(pages)));
         }
-        let mut bytes = KVec::zeroed(most.min(COPY_CHUNK), GFP_KERNEL)?;
-        let len = iter.copy_from_iter(&mut bytes);
-        bytes.truncate(len);
-        if len == 0 {
-            return Err(EFAULT);
-        }
         let mut pieces = Pieces::new();
-        pieces.push_with(|| Ok(Piece::Bytes(bytes)))?;
-        Ok((len, Payload::Pieces(pieces)))
+        pieces.push_with(|| copy(most.min(COPY_CHUNK), iter))?;
+        Ok((pieces.len(), Payload::Pieces(pieces)))
     }
-}
 
-impl Writing<'_, '_> {
     /// The next chunk, `at` bytes behind the first, and its length; `None` if no more is left.
     fn next(&mut self, at: usize) -> Result<Option<(usize, op::Write, Payload)>> {
         let pos = position(self.pos, at);

@@ -14,7 +14,7 @@ use rfuse_kapi::{
     inode::{Inode, LentInode},
     super_block::SuperBlock,
 };
-use rfuse_proto::{attr::Lookup, flags::InitFlags, op};
+use rfuse_proto::{attr::Lookup, flags::InitFlags};
 
 /// File handles of nodes.
 struct Handles;
@@ -68,14 +68,9 @@ fn look_up(sb: &SuperBlock<Fs>, nodeid: u64, name: &[u8]) -> Result<ARef<Inode<F
         return Err(ESTALE);
     }
     let asked_at = conn.attr_version();
-    let asked = op::Lookup {
-        parent: nodeid,
-        name,
-    };
-    match conn.call(asked) {
-        Ok(Lookup::Found(node)) if node.nodeid == ROOT_ID => inode::find(sb, ROOT_ID).ok_or(ESTALE),
-        Ok(Lookup::Found(node)) => dir::iget(sb, &node, asked_at),
-        Ok(Lookup::Negative(_)) | Err(ENOENT) => Err(ESTALE),
-        Err(error) => Err(error),
+    match dir::ask(conn, nodeid, name)? {
+        Lookup::Found(node) if node.nodeid == ROOT_ID => inode::find(sb, ROOT_ID).ok_or(ESTALE),
+        Lookup::Found(node) => dir::iget(sb, &node, asked_at),
+        Lookup::Negative(_) => Err(ESTALE),
     }
 }

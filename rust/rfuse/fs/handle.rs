@@ -84,7 +84,23 @@ impl Handle {
             ),
             Err(error) => return Err(error),
         };
-        Ok(Self {
+        Ok(Self::new(conn, kind, (nodeid, flags), &out, implied))
+    }
+
+    /// What CREATE has opened.
+    pub(crate) fn made(conn: &Arc<Connection>, nodeid: u64, flags: u32, out: &OpenOut) -> Self {
+        let flags = flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+        Self::new(conn, HandleKind::File, (nodeid, flags), out, false)
+    }
+
+    fn new(
+        conn: &Arc<Connection>,
+        kind: HandleKind,
+        (nodeid, flags): (u64, u32),
+        out: &OpenOut,
+        implied: bool,
+    ) -> Self {
+        Self {
             conn: conn.clone(),
             kind,
             handle: op::Handle {
@@ -95,25 +111,6 @@ impl Handle {
             },
             open_flags: out.open_flags,
             implied,
-            flushed: Atomic::new(0),
-            flock_owner: Atomic::new(0),
-            range_owner: Atomic::new(0),
-        })
-    }
-
-    /// What CREATE has opened.
-    pub(crate) fn made(conn: &Arc<Connection>, nodeid: u64, flags: u32, out: &OpenOut) -> Self {
-        Self {
-            conn: conn.clone(),
-            kind: HandleKind::File,
-            handle: op::Handle {
-                nodeid,
-                fh: out.fh,
-                flags: flags & !(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC),
-                flock_owner: None,
-            },
-            open_flags: out.open_flags,
-            implied: false,
             flushed: Atomic::new(0),
             flock_owner: Atomic::new(0),
             range_owner: Atomic::new(0),

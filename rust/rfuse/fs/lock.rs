@@ -2,9 +2,9 @@
 
 //! Locks on files: the server's, if it keeps them, else those of this system.
 
-use super::{file::RegularFile, handle::Handle, inode::Node};
+use super::{file::RegularFile, handle::Handle};
 use crate::conn::{request::Payload, Connection};
-use kernel::{prelude::*, sync::Arc};
+use kernel::prelude::*;
 use rfuse_kapi::{
     file::File,
     filelock::{Conflict, FileLock, LockCommand, LockKind, Locked},
@@ -21,15 +21,15 @@ pub(crate) fn lock(
     command: LockCommand,
     lock: &mut FileLock<'_>,
 ) -> Result<Locked> {
-    let (node, handle) = (file.inode().data(), file.data_arc());
+    let (node, handle) = (file.inode().data(), file.data());
     node.check()?;
     let is_kept = is_kept(handle.conn(), InitFlags::POSIX_LOCKS);
     match command {
         // Nobody here waits in the VFS.
         LockCommand::Cancel => return Ok(Locked::Now),
-        LockCommand::Get if is_kept => get(&handle, lock)?,
+        LockCommand::Get if is_kept => get(handle, lock)?,
         LockCommand::Get => lock.posix_test_lock(file),
-        LockCommand::Set if is_kept => set_range(node, handle, lock)?,
+        LockCommand::Set if is_kept => set_range(file, lock)?,
         LockCommand::Set => return lock.posix_lock_file(file),
     }
     Ok(Locked::Now)
@@ -37,14 +37,14 @@ pub(crate) fn lock(
 
 /// A lock on a file (`flock(2)`).
 pub(crate) fn flock(file: &File<'_, RegularFile>, lock: &mut FileLock<'_>) -> Result {
-    let handle = file.data_arc();
+    let handle = file.data();
     file.inode().data().check()?;
     if !is_kept(handle.conn(), InitFlags::FLOCK_LOCKS) {
         return lock.locks_lock_file_wait(file);
     }
     // Closing the file gives it up.
     handle.note_flock(lock.owner());
-    set(handle, lock, LK_FLOCK)
+    set(file, lock, LK_FLOCK)
 }
 
 fn is_kept(conn: &Connection, flag: InitFlags) -> bool {
@@ -70,12 +70,12 @@ fn get(handle: &Handle, lock: &mut FileLock<'_>) -> Result {
 }
 
 /// Takes or gives up a range, and sees to it that closing does the latter.
-fn set_range(node: &Node, handle: Arc<Handle>, lock: &FileLock<'_>) -> Result {
+fn set_range(file: &File<'_, RegularFile>, lock: &FileLock<'_>) -> Result {
     match lock.is_of_file() {
-        true => handle.note_file_lock(lock.owner()),
-        false => node.note_locked(),
+        true => file.data().note_file_lock(lock.owner()),
+        false => file.inode().data().note_locked(),
     }
-    set(handle, lock, 0)
+    set(file, lock, 0)
 }
 
 /// Takes or gives up a lock.
@@ -83,11 +83,12 @@ fn set_range(node: &Node, handle: Arc<Handle>, lock: &FileLock<'_>) -> Result {
 /// # Errors
 ///
 /// `ENOLCK` for who does not wait, and wants to be told; `ERESTARTSYS` when a signal came first; the server's.
-fn set(handle: Arc<Handle>, lock: &FileLock<'_>, flags: u32) -> Result {
+fn set(file: &File<'_, RegularFile>, lock: &FileLock<'_>, flags: u32) -> Result {
     if lock.is_granted_later() {
         return Err(ENOLCK);
     }
-    let (conn, wanted) = (handle.conn().clone(), request(&handle, lock, flags));
+    let (conn, handle) = (file.data().conn(), file.data_arc());
+    let wanted = request(&handle, lock, flags);
     match lock.waits() {
         // Who is killed may leave a lock to be given up, for which the server must know the handle.
         true => conn

@@ -320,8 +320,12 @@ fn fill(folio: LockedFolio, at: i64, most: usize, iter: &mut IovIterSource<'_>) 
     })
 }
 
-/// Copies to memory of its own.
-fn copy(len: usize, iter: &mut IovIterSource<'_>) -> Result<Piece> {
+/// Copies up to `len` bytes to memory of their own.
+///
+/// # Errors
+///
+/// `EFAULT` if not even one can be had; `ENOMEM`.
+pub(super) fn copy(len: usize, iter: &mut IovIterSource<'_>) -> Result<Piece> {
     let mut bytes = KVec::zeroed(len, GFP_KERNEL)?;
     let copied = iter.copy_from_iter(&mut bytes);
     bytes.truncate(copied);
