@@ -135,8 +135,10 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     /// Changes an extended attribute. The inode is locked exclusively.
     fn setxattr(inode: &Inode<Self>, name: &CStr, change: XattrChange<'_>) -> Result;
 
-    /// Writes the times of an inode back, which the VFS has changed. May sleep.
-    fn write_inode(inode: &Inode<Self>) -> Result;
+    /// Writes the times of an inode back, which the VFS has changed. Without `waits` nobody asks for the
+    /// result, or [`Self::sync_fs`] follows; the caller is a thread of the kernel's then, which serves other
+    /// inodes too and cannot be killed. May sleep.
+    fn write_inode(inode: &LentInode<Self>, waits: bool) -> Result;
 
     /// Makes all that was written durable (`syncfs(2)`). The superblock is locked, shared.
     fn sync_fs(sb: &SuperBlock<Self>) -> Result;

@@ -328,6 +328,25 @@ impl<T: FileSystem> LentInode<T> {
         self.kind() == FileKind::Directory
     }
 
+    /// The times of the last change of the contents, and of the inode.
+    pub fn mtime_ctime(&self) -> (Timespec, Timespec) {
+        // SAFETY: By the type invariant.
+        unsafe {
+            (
+                bindings::inode_get_mtime(self.as_ptr()).into(),
+                bindings::inode_get_ctime(self.as_ptr()).into(),
+            )
+        }
+    }
+
+    /// A reference of its own, unless the inode is about to be freed (`igrab`). Takes `i_lock`.
+    pub fn grab(&self) -> Option<ARef<Inode<T>>> {
+        // SAFETY: By the type invariant.
+        let inode = NonNull::new(unsafe { bindings::igrab(self.as_ptr()) })?;
+        // SAFETY: It is this one, and the result takes the reference over.
+        Some(unsafe { ARef::from_raw(inode.cast()) })
+    }
+
     /// The inode number.
     pub fn ino(&self) -> u64 {
         // SAFETY: In bounds.
@@ -411,17 +430,6 @@ impl<T: FileSystem> LentInode<T> {
     pub fn set_ctime(&self, time: Timespec) {
         // SAFETY: By the type invariant.
         unsafe { bindings::inode_set_ctime(self.as_ptr(), time.sec, time.nsec as c_long) };
-    }
-
-    /// The times of the last change of the contents, and of the inode.
-    pub fn mtime_ctime(&self) -> (Timespec, Timespec) {
-        // SAFETY: By the type invariant.
-        unsafe {
-            (
-                bindings::inode_get_mtime(self.as_ptr()).into(),
-                bindings::inode_get_ctime(self.as_ptr()).into(),
-            )
-        }
     }
 
     /// Takes a name away from the number of hard links; all of them if it is a directory.

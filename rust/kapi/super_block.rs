@@ -335,11 +335,15 @@ unsafe extern "C" fn evict_inode<T: FileSystem>(inode: *mut bindings::inode) {
 /// Called by the VFS with an inode of `T`, which it keeps.
 unsafe extern "C" fn write_inode<T: FileSystem>(
     inode: *mut bindings::inode,
-    _wbc: *mut bindings::writeback_control,
+    wbc: *mut bindings::writeback_control,
 ) -> c_int {
     from_result(|| {
+        // SAFETY: The VFS keeps its request valid during the call.
+        let wbc = unsafe { &*wbc };
+        let is_sync = wbc.sync_mode == bindings::writeback_sync_modes_WB_SYNC_ALL;
         // SAFETY: By the safety requirements.
-        T::write_inode(unsafe { Inode::from_raw(inode) })?;
+        let inode = unsafe { LentInode::from_raw(inode) };
+        T::write_inode(inode, is_sync && wbc.for_sync() == 0)?;
         Ok(0)
     })
 }

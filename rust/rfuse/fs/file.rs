@@ -8,7 +8,7 @@ use super::{
     inode::{self, drop_pages},
     ioctl, lock,
     mount::Fs,
-    range, setattr, write,
+    range, setattr, times, write,
     writeback::{hold, settle, settle_at_exit, write_remains},
     xattr,
 };
@@ -202,7 +202,7 @@ impl FileOperations for RegularFile {
         if file.is_writable() {
             settle(inode, 0, i64::MAX)?;
             file.check_wb_err()?;
-            inode.sync_metadata()?;
+            times::sync(inode)?;
         }
         match has_news() {
             true => handle.flush(owner),
@@ -214,7 +214,7 @@ impl FileOperations for RegularFile {
         file.inode().data().check()?;
         settle(file.inode(), start, end)?;
         file.check_wb_err()?;
-        file.inode().sync_metadata()?;
+        times::sync(file.inode())?;
         file.data().fsync(datasync)
     }
 

@@ -26,6 +26,7 @@ mod readdir;
 mod setattr;
 mod submount;
 mod symlink;
+mod times;
 mod write;
 mod writeback;
 mod xattr;

@@ -182,8 +182,8 @@ impl FileSystem for Fs {
         super::xattr::set(inode, name.to_bytes(), change, 0)
     }
 
-    fn write_inode(inode: &Inode<Self>) -> Result {
-        super::setattr::write_times(inode)
+    fn write_inode(inode: &LentInode<Self>, waits: bool) -> Result {
+        super::times::write(inode, waits)
     }
 
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {

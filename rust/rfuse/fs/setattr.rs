@@ -2,23 +2,25 @@
 
 //! Changing attributes.
 
-use super::{attr, file::RegularFile, inode, mount::Fs, writeback};
+use super::{
+    attr,
+    file::RegularFile,
+    inode,
+    mount::Fs,
+    times::{self, time},
+    writeback,
+};
 use kernel::prelude::*;
 use rfuse_kapi::{
     dentry::Dentry,
     iattr::{Iattr, TimeChange},
     ids::{self, MntIdmap},
     inode::{FileKind, Inode},
-    time::Timespec,
 };
 use rfuse_proto::{
-    attr::Time,
     flags::InitFlags,
     op::{self, SetTime},
 };
-
-/// The minor version since which SETATTR has a change time.
-const CTIME_MINOR: u32 = 23;
 
 const S_ISUID: u16 = 0o4000;
 const S_ISGID: u16 = 0o2000;
@@ -71,7 +73,7 @@ fn prepare_owned(inode: &Inode<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {
         }
         None => {
             writeback::settle(inode, 0, i64::MAX)?;
-            inode.sync_metadata()
+            times::sync(inode)
         }
     }
 }
@@ -84,27 +86,6 @@ fn keep_times(inode: &Inode<Fs>, attr: &Iattr<'_, Fs>) {
     if let Some(ctime) = attr.ctime() {
         inode.set_ctime(ctime);
     }
-}
-
-/// Tells the server of the times that are kept here. May sleep.
-///
-/// # Errors
-///
-/// The server's.
-pub(crate) fn write_times(inode: &Inode<Fs>) -> Result {
-    if !inode::owns_changes(inode) || inode.data().check().is_err() {
-        return Ok(());
-    }
-    let conn = &inode.super_data().conn;
-    let (mtime, ctime) = inode.mtime_ctime();
-    let minor = conn.negotiated().map_or(0, |it| it.minor);
-    conn.call(op::Setattr {
-        nodeid: inode.data().nodeid(),
-        mtime: Some(SetTime::To(time(mtime))),
-        ctime: (minor >= CTIME_MINOR).then(|| time(ctime)),
-        ..op::Setattr::default()
-    })
-    .map(|_| ())
 }
 
 /// Removes the set-user-id and set-group-id bits, if the server does not do so by itself.
@@ -156,13 +137,6 @@ fn operation(
         ctime: attr.ctime().filter(|_| owned).map(time),
         lock_owner: size.map(|_| conn.lock_owner(ids::current_files())),
         kill_suidgid: kills && conn.has(InitFlags::HANDLE_KILLPRIV_V2),
-    }
-}
-
-fn time(time: Timespec) -> Time {
-    Time {
-        sec: time.sec,
-        nsec: time.nsec,
     }
 }
 

@@ -7,7 +7,7 @@
 //! time: the second waits here for the first. What reads from the server, or changes the file by other
 //! requests, waits for what is on its way.
 
-use super::{handle::Handle, mount::Fs};
+use super::{handle::Handle, mount::Fs, times};
 use crate::conn::{
     outgoing::{Held, Outgoing},
     request::{Completion, Payload},
@@ -28,7 +28,7 @@ use rfuse_kapi::{
     wait::WaitQueue,
     writeback::{Sink, WritebackControl, WritebackRange},
 };
-use rfuse_proto::flags::WRITE_CACHE;
+use rfuse_proto::{flags::WRITE_CACHE, op::Operation};
 
 /// How many writes of one inode are with the server at a time.
 const FLIGHTS: usize = 64;
@@ -42,11 +42,21 @@ struct Flight {
     start: u64,
     end: u64,
     seq: u64,
+    /// It is the file's times: they meet all of the file.
+    is_times: bool,
 }
 
 impl Flight {
     fn meets(&self, start: u64, end: u64) -> bool {
         self.start < end && start < self.end
+    }
+
+    /// Whether `later` is sent when this one has arrived. What is written after the times were sent changes
+    /// them again.
+    fn precedes(&self, later: &Self) -> bool {
+        self.seq < later.seq
+            && self.meets(later.start, later.end)
+            && (later.is_times || !self.is_times)
     }
 }
 
@@ -54,8 +64,9 @@ impl Flight {
 struct Copy {
     flight: Flight,
     inode: ARef<Inode<Fs>>,
-    /// Keeps RELEASE behind this WRITE.
-    handle: Arc<Handle>,
+    /// Keeps RELEASE behind this request.
+    handle: Option<Arc<Handle>>,
+    /// What is written; none for times, which are those of the moment they are sent.
     data: Option<Outgoing>,
     account: Entry,
     next: Option<KBox<Copy>>,
@@ -70,6 +81,8 @@ struct State {
     /// How many hold everything up.
     barriers: usize,
     seq: u64,
+    /// Whether the file is open for writing: there will be more to send.
+    is_open: bool,
 }
 
 /// The writes of an inode that are on their way.
@@ -112,9 +125,8 @@ impl State {
             return None;
         }
         let turn = self.waiting().position(|flight| {
-            let before = |other: &&Flight| other.seq < flight.seq;
-            let meets = |other: &Flight| other.meets(flight.start, flight.end);
-            !self.flights.iter().any(meets) && !self.waiting().filter(before).any(meets)
+            let precedes = |other: &Flight| other.precedes(flight);
+            !self.flights.iter().any(precedes) && !self.waiting().any(precedes)
         })?;
         let mut link = &mut self.first;
         for _ in 0..turn {
@@ -131,10 +143,23 @@ impl State {
         Some(copy)
     }
 
-    /// Whether anything up to the number `seq` is on its way that meets the range.
+    /// The room for flights, if there will be none.
+    fn spare_room(&mut self) -> KVec<Flight> {
+        // Whoever has queued something counts on it.
+        match self.is_open || !self.flights.is_empty() || self.first.is_some() {
+            true => KVec::new(),
+            false => core::mem::take(&mut self.flights),
+        }
+    }
+
+    /// Whether something is on its way that `wanted` is said of.
+    fn any(&self, wanted: impl Fn(&Flight) -> bool) -> bool {
+        self.flights.iter().any(&wanted) || self.waiting().any(wanted)
+    }
+
+    /// Whether data up to the number `seq` are on their way that meet the range.
     fn is_busy(&self, start: u64, end: u64, seq: u64) -> bool {
-        let busy = |flight: &Flight| flight.seq <= seq && flight.meets(start, end);
-        self.flights.iter().any(busy) || self.waiting().any(busy)
+        self.any(|it| it.seq <= seq && !it.is_times && it.meets(start, end))
     }
 }
 
@@ -147,6 +172,7 @@ impl Writes {
                 first: None,
                 barriers: 0,
                 seq: 0,
+                is_open: false,
             }),
             fewer <- WaitQueue::new(),
             handles <- new_mutex!(KVec::new()),
@@ -160,26 +186,36 @@ impl Writes {
     /// `ENOMEM`.
     pub(crate) fn opened(&self, handle: Arc<Handle>) -> Result {
         let _nofs = MemallocNofs::save();
-        Ok(self.handles.lock().push(handle, GFP_KERNEL)?)
+        let mut handles = self.handles.lock();
+        handles.push(handle, GFP_KERNEL)?;
+        self.state.lock().is_open = true;
+        Ok(())
     }
 
     /// It no longer is. May sleep.
     pub(crate) fn released(&self, handle: &Arc<Handle>) {
         let mut handles = self.handles.lock();
         handles.retain(|other| !Arc::ptr_eq(other, handle));
-        if !handles.is_empty() {
-            return;
+        if handles.is_empty() {
+            *handles = KVec::new();
+            let room = {
+                let mut state = self.state.lock();
+                state.is_open = false;
+                state.spare_room()
+            };
+            drop(room);
         }
-        *handles = KVec::new();
+    }
+
+    /// It is no longer on its way.
+    fn landed(&self, flight: &Flight) {
         let room = {
             let mut state = self.state.lock();
-            // Whoever has queued something counts on the room.
-            match state.flights.is_empty() && state.first.is_none() {
-                true => core::mem::replace(&mut state.flights, KVec::new()),
-                false => KVec::new(),
-            }
+            state.flights.retain(|other| other.seq != flight.seq);
+            state.spare_room()
         };
         drop(room);
+        self.fewer.wake_all();
     }
 
     /// Makes room for what is about to be sent. May sleep.
@@ -195,11 +231,12 @@ impl Writes {
         drop(state);
     }
 
-    fn handle(&self) -> Option<Arc<Handle>> {
+    /// One that may be written by. May sleep.
+    pub(super) fn handle(&self) -> Option<Arc<Handle>> {
         self.handles.lock().first().cloned()
     }
 
-    /// Whether anything is on its way that meets the range; `end` is not included. Does not sleep.
+    /// Whether data are on their way that meet the range; `end` is not included. Does not sleep.
     pub(crate) fn is_busy(&self, start: u64, end: u64) -> bool {
         self.state.lock().is_busy(start, end, u64::MAX)
     }
@@ -219,6 +256,18 @@ impl Writes {
         let seq = self.seq();
         self.fewer
             .wait_killable(|| !self.state.lock().is_busy(start, end, seq))
+    }
+
+    /// Waits until the server has the times that are on their way now. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR` when killed.
+    pub(super) fn wait_times(&self) -> Result {
+        let seq = self.seq();
+        let on_its_way = |it: &Flight| it.is_times && it.seq <= seq;
+        self.fewer
+            .wait_killable(|| !self.state.lock().any(on_its_way))
     }
 }
 
@@ -380,31 +429,43 @@ impl Sender<'_> {
             // Nobody has the file open for writing: there is nothing to write by.
             return self.inode.mapping().set_error(EIO);
         };
-        let end = start.saturating_add(data.len() as u64);
         self.inode.count_writeback(data.uncounted_pages());
-        let account = self
-            .inode
-            .super_data()
-            .conn
-            .enter_written(data.len() as u64);
-        let copy = box_nofail(Copy {
-            flight: Flight { start, end, seq: 0 },
-            inode: self.inode.into(),
-            handle,
-            data: Some(data),
-            account,
-            next: None,
-        });
-        enqueue(self.inode, copy);
-        send_all(self.inode);
+        enqueue(self.inode, start, Some(handle), Some(data));
     }
 }
 
-fn enqueue(inode: &Inode<Fs>, mut copy: KBox<Copy>) {
-    let mut state = inode.data().writes.state.lock();
-    state.seq = state.seq.saturating_add(1);
-    copy.flight.seq = state.seq;
-    state.push(copy);
+/// Sends the times, when the server has all that is on its way now. May sleep.
+pub(super) fn send_times(inode: &Inode<Fs>) {
+    enqueue(inode, 0, inode.data().writes.handle(), None);
+}
+
+/// Puts something at the end of the queue, and sends what may be sent. May sleep.
+fn enqueue(inode: &Inode<Fs>, start: u64, handle: Option<Arc<Handle>>, data: Option<Outgoing>) {
+    let len = data.as_ref().map_or(0, |data| data.len() as u64);
+    let is_times = data.is_none();
+    let mut copy = box_nofail(Copy {
+        flight: Flight {
+            start,
+            end: match is_times {
+                true => u64::MAX,
+                false => start.saturating_add(len),
+            },
+            seq: 0,
+            is_times,
+        },
+        inode: inode.into(),
+        handle,
+        data,
+        account: inode.super_data().conn.enter_written(len),
+        next: None,
+    });
+    {
+        let mut state = inode.data().writes.state.lock();
+        state.seq = state.seq.saturating_add(1);
+        copy.flight.seq = state.seq;
+        state.push(copy);
+    }
+    send_all(inode);
 }
 
 /// Sends every copy whose turn it is. May sleep.
@@ -424,42 +485,32 @@ fn send_all(inode: &Inode<Fs>) {
 }
 
 impl Copy {
-    /// Sends it, as far as the file reaches by now.
     fn send(mut self: KBox<Self>) {
-        let Some(mut data) = self.data.take() else {
-            return;
-        };
-        let conn = self.inode.super_data().conn.clone();
+        match self.data.take() {
+            Some(data) => self.send_data(data),
+            None => self.send_times(),
+        }
+    }
+
+    /// Sends data, as far as the file reaches by now.
+    fn send_data(self: KBox<Self>, mut data: Outgoing) {
         let counted = data.uncounted_pages();
         let left = self.inode.size().saturating_sub(self.flight.start);
         data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        let size = u32::try_from(data.len()).unwrap_or(0);
-        let landing = box_nofail(Landing {
-            copy: self,
-            asked: data.len(),
-            counted,
-        });
-        if size == 0 {
+        let asked = data.len();
+        let landing = Landing::new(self, asked, counted);
+        let Some(handle) = landing.copy.handle.clone().filter(|_| asked > 0) else {
             drop(data);
-            return landing.land(&conn, Ok(0));
-        }
-        if conn.is_aborted() {
-            drop(data);
-            return landing.land(&conn, Err(ECONNABORTED));
-        }
-        let operation =
-            landing
-                .copy
-                .handle
-                .write_back(landing.copy.flight.start, size, WRITE_CACHE);
-        let _nofs = MemallocNofs::save();
-        // Cannot fail: the allocation does not, and the request has no name.
-        let _ = conn.send_background(
-            &operation,
-            Payload::Outgoing(data),
-            Some(landing),
-            Gfp::NofsNofail,
-        );
+            return landing.land(Ok(0));
+        };
+        let size = u32::try_from(asked).unwrap_or(0);
+        let operation = handle.write_back(landing.copy.flight.start, size, WRITE_CACHE);
+        landing.send(&operation, Payload::Outgoing(data));
+    }
+
+    fn send_times(self: KBox<Self>) {
+        let operation = times::operation(&self.inode, self.handle.as_deref());
+        Landing::new(self, 0, 0).send(&operation, Payload::None);
     }
 }
 
@@ -471,24 +522,44 @@ struct Landing {
 }
 
 impl Landing {
+    fn new(copy: KBox<Copy>, asked: usize, counted: isize) -> KBox<Self> {
+        box_nofail(Self {
+            copy,
+            asked,
+            counted,
+        })
+    }
+
+    fn send<O: Operation>(self: KBox<Self>, operation: &O, payload: Payload) {
+        let conn = self.copy.inode.super_data().conn.clone();
+        if conn.is_aborted() {
+            drop(payload);
+            return self.land(Err(ECONNABORTED));
+        }
+        let _nofs = MemallocNofs::save();
+        // Cannot fail: the allocation does not, and the request has no name.
+        let _ = conn.send_background(operation, payload, Some(self), Gfp::NofsNofail);
+    }
+
     /// The server has it, or never will.
-    fn land(self: KBox<Self>, conn: &Connection, result: Result<usize>) {
+    fn land(self: KBox<Self>, result: Result<usize>) {
         let this = KBox::into_inner(self);
         let copy = KBox::into_inner(this.copy);
         let (inode, flight) = (copy.inode, copy.flight);
+        let conn = inode.super_data().conn.clone();
         match result {
+            // Who may write need not be who may set times.
+            _ if flight.is_times => {}
             Ok(taken) if taken == this.asked => {}
             // Data that cannot be sent any more is lost.
             Ok(_) | Err(ECONNABORTED | ENOTCONN) => inode.mapping().set_error(EIO),
             Err(error) => inode.mapping().set_error(error),
         }
-        inode.count_writeback(this.counted.wrapping_neg());
-        inode.data().wrote(&inode, 0);
-        {
-            let mut state = inode.data().writes.state.lock();
-            state.flights.retain(|other| other.seq != flight.seq);
+        if !flight.is_times {
+            inode.count_writeback(this.counted.wrapping_neg());
+            inode.data().wrote(&inode, 0);
         }
-        inode.data().writes.fewer.wake_all();
+        inode.data().writes.landed(&flight);
         // An unmount waits for the account, and wants no inode to be in use then.
         drop(copy.handle);
         drop(inode);
@@ -502,7 +573,7 @@ impl Completion for Landing {
         drop(payload);
         let inode = self.copy.inode.clone();
         let account = conn.enter_written(0);
-        self.land(conn, result);
+        self.land(result);
         send_all(&inode);
         drop(inode);
         conn.strike_written(&account);
