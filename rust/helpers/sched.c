@@ -2,6 +2,7 @@
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 
 __rfuse_helper unsigned int rfuse_helper_memalloc_nofs_save(void)
 {
@@ -35,4 +36,13 @@ __rfuse_helper bool rfuse_helper_ratelimit(void)
 	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 
 	return __ratelimit(&state);
+}
+__rfuse_helper void rfuse_helper_pagefault_disable(void)
+{
+	pagefault_disable();
+}
+
+__rfuse_helper void rfuse_helper_pagefault_enable(void)
+{
+	pagefault_enable();
 }

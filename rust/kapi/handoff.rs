@@ -420,15 +420,23 @@ impl<T: Send> Chain<T> {
 
     /// Takes the object that `waiter` waits for out of the chain, if it is there. Linear time.
     pub fn remove(&mut self, waiter: &Waiter<T>) -> Option<Owned<T>> {
+        self.remove_first(|object| waiter.is_for(object.slot.as_ptr()))
+    }
+
+    /// Takes the first object out of the chain that `wanted` is said of. Linear time.
+    pub fn remove_first(&mut self, mut wanted: impl FnMut(&Owned<T>) -> bool) -> Option<Owned<T>> {
         let mut kept = Self::new();
         let mut found = None;
         while let Some(object) = self.pop_front() {
-            match waiter.is_for(object.slot.as_ptr()) {
-                true => found = Some(object),
-                false => kept.push_back(object),
+            if wanted(&object) {
+                found = Some(object);
+                break;
             }
+            kept.push_back(object);
         }
-        self.append(&mut kept);
+        // What was kept goes before the rest.
+        kept.append(self);
+        core::mem::swap(self, &mut kept);
         found
     }
 }

@@ -11,7 +11,8 @@
 use crate::{
     bindings,
     handoff::Chain,
-    virtqueue::{Queue, Transfer, Virtqueue},
+    transfer::Transfer,
+    virtqueue::{Queue, Virtqueue},
 };
 use core::{marker::PhantomData, ptr};
 use kernel::{

@@ -10,13 +10,10 @@
 
 use crate::{
     bindings,
-    folio::{FolioRef, LockedFolio},
     handoff::{Chain, Owned, Waiter},
-    pinned_pages::PinnedPages,
-    temp_pages::TempPages,
-    writeback::HeldRange,
+    transfer::{Buffers, Part, Transfer},
 };
-use core::{marker::PhantomData, ptr::NonNull};
+use core::ptr::NonNull;
 use kernel::{
     error::to_result,
     interrupt::LocalInterruptDisabled,
@@ -24,164 +21,66 @@ use kernel::{
     sync::{new_spinlock_irq, rcu, SpinLockIrq},
 };
 
-/// A request to a device.
-pub trait Transfer: Send + 'static {
-    /// Names the buffers: first all that the device reads, then all that it writes.
-    ///
-    /// The memory must lie in the kernel's linear mapping (`kmalloc` or page allocator, not
-    /// `vmalloc` or a stack); others are refused with `EFAULT` when the request is submitted.
-    ///
-    /// # Errors
-    ///
-    /// Those of `buffers`, passed on.
-    fn buffers<'a>(&'a mut self, buffers: &mut Buffers<'_, 'a>) -> Result;
-
-    /// The device is done, and says that it wrote `written` bytes. Not to be trusted. Hard
-    /// interrupt context.
-    fn written(&mut self, written: usize);
-
-    /// The device refused the request, or never got it.
-    fn failed(&mut self, error: Error);
-}
-
-/// Collects the buffers of one request.
-///
-/// `'a` is the request's: what is named here is borrowed from it, and it stays put and untouched
-/// until the device is done.
-pub struct Buffers<'r, 'a> {
+/// The segments of one request.
+struct Segments<'r> {
     table: &'r mut KVec<bindings::scatterlist>,
     /// How many segments the device reads, once it is clear that no more will come.
     readable: Option<usize>,
     used: usize,
     max_segment: usize,
-    _request: PhantomData<&'a mut ()>,
 }
 
-impl<'a> Buffers<'_, 'a> {
-    /// Bytes that the device reads.
-    pub fn readable(&mut self, bytes: &'a [u8]) -> Result {
-        self.still_readable()?;
-        self.bytes(bytes.as_ptr(), bytes.len())
+impl<'a> Buffers<'a> for Segments<'_> {
+    #[inline]
+    fn max_part(&self) -> usize {
+        self.max_segment
     }
 
-    /// A part of a page-cache folio that the device reads; it must lie within the folio.
-    pub fn readable_folio(&mut self, folio: &'a FolioRef, offset: usize, len: usize) -> Result {
-        self.still_readable()?;
-        if offset.checked_add(len).is_none_or(|end| end > folio.size()) {
-            return Err(EINVAL);
-        }
-        // The pages of a folio are adjacent, and so are their descriptions.
-        let page = folio.as_ptr().cast::<bindings::page>();
-        let first = page.wrapping_add(offset / bindings::PAGE_SIZE);
-        self.add(first, offset % bindings::PAGE_SIZE, len)
-    }
-
-    /// Pinned user pages that the device reads.
-    pub fn readable_pages(&mut self, pages: &'a PinnedPages) -> Result {
-        self.still_readable()?;
-        self.pages(pages)
-    }
-
-    /// Copies of pages that the device reads.
-    pub fn readable_temp_pages(&mut self, pages: &'a TempPages) -> Result {
-        self.still_readable()?;
-        pages
-            .parts()
-            .try_for_each(|(page, len)| self.add(page, 0, len))
-    }
-
-    /// A part of a folio under writeback that the device reads.
-    pub fn readable_held(&mut self, range: &'a HeldRange) -> Result {
-        self.still_readable()?;
-        let (page, offset) = range.page();
-        match range.len() {
-            0 => Ok(()),
-            len => self.add(page, offset, len),
-        }
-    }
-
-    /// Bytes that the device writes.
-    pub fn writable(&mut self, bytes: &'a mut [u8]) -> Result {
-        self.writable_from_here();
-        self.bytes(bytes.as_mut_ptr(), bytes.len())
-    }
-
-    /// A page-cache folio, the whole of it, that the device writes.
-    pub fn writable_folio(&mut self, folio: &'a mut LockedFolio) -> Result {
-        self.writable_from_here();
-        // A folio is its first page, and `size` contiguous bytes from there.
-        self.add(folio.as_ptr().cast(), 0, folio.size())
-    }
-
-    /// Pinned user pages that the device writes.
-    pub fn writable_pages(&mut self, pages: &'a mut PinnedPages) -> Result {
-        self.writable_from_here();
-        self.pages(pages)
-    }
-
-    fn pages(&mut self, pages: &'a PinnedPages) -> Result {
-        // Joining them to what is there already would gain little.
-        pages.each_part(self.max_segment, |page, offset, len| {
-            self.push(page, offset, len)
-        })
-    }
-
-    /// Fails with `EINVAL` if something that the device writes was named already.
-    fn still_readable(&self) -> Result {
+    #[inline]
+    fn read_by_peer(&mut self, part: Part<'a>) -> Result {
         match self.readable {
-            None => Ok(()),
+            None => self.add(part),
             Some(_) => Err(EINVAL),
         }
     }
 
-    fn writable_from_here(&mut self) {
+    #[inline]
+    fn written_by_peer(&mut self, part: Part<'a>) -> Result {
         self.readable.get_or_insert(self.used);
+        self.add(part)
     }
+}
 
+impl Segments<'_> {
     fn readable_count(&self) -> usize {
         self.readable.unwrap_or(self.used)
     }
 
-    fn bytes(&mut self, start: *const u8, len: usize) -> Result {
-        if len == 0 {
-            return Ok(());
-        }
-        // SAFETY: Looks at the address only.
-        if !unsafe { bindings::virt_addr_valid(start.cast()) } {
-            return Err(EFAULT);
-        }
-        // SAFETY: A valid address of the linear mapping.
-        let page = unsafe { bindings::virt_to_page(start.cast()) };
-        self.add(page, start.addr() & (bindings::PAGE_SIZE - 1), len)
-    }
-
-    /// Adds `len` bytes from `offset` in `page`, joined to the last segment where they follow it.
-    fn add(&mut self, page: *mut bindings::page, offset: usize, len: usize) -> Result {
+    /// Adds a part, joined to the last segment where it follows that.
+    #[inline]
+    fn add(&mut self, part: Part<'_>) -> Result {
         let limit = self.max_segment;
-        if let Some(last) = self.open_segment() {
-            let end = last.offset as usize + last.length as usize;
-            // SAFETY: Compares addresses only: `nth_page` of a segment's own first page.
-            let next = unsafe { bindings::sg_page(last) }.wrapping_add(end / bindings::PAGE_SIZE);
-            if next == page
-                && end % bindings::PAGE_SIZE == offset
-                && last.length as usize + len <= limit
-            {
-                last.length += u32::try_from(len)?;
-                return Ok(());
+        if part.joins() {
+            if let Some(last) = self.open_segment() {
+                let end = last.offset as usize + last.length as usize;
+                // SAFETY: Compares addresses only: `nth_page` of a segment's own first page.
+                let next =
+                    unsafe { bindings::sg_page(last) }.wrapping_add(end / bindings::PAGE_SIZE);
+                if next == part.page()
+                    && end % bindings::PAGE_SIZE == part.offset()
+                    && last.length as usize + part.len() <= limit
+                {
+                    last.length += u32::try_from(part.len())?;
+                    return Ok(());
+                }
             }
         }
-        self.push(page, offset, len)
-    }
-
-    /// Adds a segment of `len` bytes from `offset` in `page`.
-    #[inline]
-    fn push(&mut self, page: *mut bindings::page, offset: usize, len: usize) -> Result {
         let segment = self.table.get_mut(self.used).ok_or(E2BIG)?;
         // All of it: an entry of an earlier request may carry an end mark. A page's address has none.
         *segment = bindings::scatterlist {
-            page_link: page.addr(),
-            offset: u32::try_from(offset)?,
-            length: u32::try_from(len)?,
+            page_link: part.page().addr(),
+            offset: u32::try_from(part.offset())?,
+            length: u32::try_from(part.len())?,
             ..pin_init::zeroed()
         };
         self.used += 1;
@@ -292,12 +191,11 @@ impl<T: Transfer> Ring<T> {
 
     /// Fills the table: the number of segments to read, and of all.
     fn describe(&mut self, request: &mut Owned<T>) -> Result<(usize, usize)> {
-        let mut buffers = Buffers {
+        let mut buffers = Segments {
             table: &mut self.table,
             readable: None,
             used: 0,
             max_segment: self.max_segment,
-            _request: PhantomData,
         };
         request.buffers(&mut buffers)?;
         let (readable, used) = (buffers.readable_count(), buffers.used);

@@ -3,7 +3,7 @@
 //! Data that is written back.
 
 use kernel::{page::PAGE_SIZE, prelude::*};
-use rfuse_kapi::{temp_pages::TempPages, virtqueue::Buffers, writeback::HeldRange};
+use rfuse_kapi::{temp_pages::TempPages, transfer::Buffers, writeback::HeldRange};
 
 /// Bytes of a file that follow each other.
 pub(crate) enum Outgoing {
@@ -91,12 +91,12 @@ impl Outgoing {
         }
     }
 
-    /// Names them to a device that reads them.
+    /// Names them to a peer that reads them.
     ///
     /// # Errors
     ///
     /// Those of `buffers`.
-    pub(crate) fn name<'a>(&'a self, buffers: &mut Buffers<'_, 'a>) -> Result {
+    pub(crate) fn name<'a, B: Buffers<'a>>(&'a self, buffers: &mut B) -> Result {
         match self {
             Self::Copy(pages) => buffers.readable_temp_pages(pages),
             Self::Held(held) => held.iter().try_for_each(|part| buffers.readable_held(part)),

@@ -3,7 +3,7 @@
 //! Data of a request, in pieces of memory that follow each other.
 
 use kernel::prelude::*;
-use rfuse_kapi::{folio::FolioRef, virtqueue::Buffers};
+use rfuse_kapi::{folio::FolioRef, transfer::Buffers};
 
 /// A piece of memory.
 pub(crate) enum Piece {
@@ -82,12 +82,12 @@ impl Pieces {
         Iterator::chain(self.first.iter(), self.rest.iter())
     }
 
-    /// Names them to a device that reads them.
+    /// Names them to a peer that reads them.
     ///
     /// # Errors
     ///
     /// Those of `buffers`.
-    pub(crate) fn name<'a>(&'a self, buffers: &mut Buffers<'_, 'a>) -> Result {
+    pub(crate) fn name<'a, B: Buffers<'a>>(&'a self, buffers: &mut B) -> Result {
         self.iter().try_for_each(|piece| match piece {
             Piece::Folio { folio, offset, len } => buffers.readable_folio(folio, *offset, *len),
             Piece::Bytes(bytes) => buffers.readable(bytes),

@@ -10,7 +10,7 @@ use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     handoff::Owned,
     pinned_pages::PinnedPages,
-    virtqueue::{Buffers, Transfer},
+    transfer::{Buffers, Transfer},
 };
 use rfuse_proto::{
     op::{self, Caller, Operation, Undo},
@@ -238,7 +238,7 @@ impl Request {
 }
 
 impl Transfer for Request {
-    fn buffers<'a>(&'a mut self, buffers: &mut Buffers<'_, 'a>) -> Result {
+    fn buffers<'a, B: Buffers<'a>>(&'a mut self, buffers: &mut B) -> Result {
         let out: &[u8] = match self.spill.is_empty() {
             true => &self.out,
             false => &self.spill,
