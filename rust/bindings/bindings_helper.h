@@ -18,8 +18,10 @@
 #include <linux/io_uring/cmd.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/miscdevice.h>
 #include <linux/pagemap.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/poll.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <linux/security.h>
@@ -72,6 +74,9 @@ const unsigned int RUST_CONST_HELPER_FMODE_WRITE = (__force unsigned int)FMODE_W
 const int RUST_CONST_HELPER_KIOCB_APPEND = (__force int)IOCB_APPEND;
 const int RUST_CONST_HELPER_KIOCB_SYNC = (__force int)IOCB_SYNC;
 const int RUST_CONST_HELPER_KIOCB_NOWAIT = (__force int)IOCB_NOWAIT;
+const unsigned int RUST_CONST_HELPER_POLL_READABLE = (__force unsigned int)(EPOLLIN | EPOLLRDNORM);
+const unsigned int RUST_CONST_HELPER_POLL_WRITABLE = (__force unsigned int)(EPOLLOUT | EPOLLWRNORM);
+const unsigned int RUST_CONST_HELPER_POLL_BROKEN = (__force unsigned int)EPOLLERR;
 const unsigned int RUST_CONST_HELPER_ESCAPE_OCTAL = ESCAPE_OCTAL;
 const unsigned short RUST_CONST_HELPER_fs_param_neg_with_no = fs_param_neg_with_no;
 const loff_t RUST_CONST_HELPER_MAX_LFS_FILESIZE = MAX_LFS_FILESIZE;

@@ -495,3 +495,19 @@ __rfuse_helper void rfuse_helper_mapping_set_writeback_may_deadlock(struct addre
 {
 	mapping_set_writeback_may_deadlock_on_reclaim(mapping);
 }
+
+__rfuse_helper void rfuse_helper_sb_activate(struct super_block *sb)
+{
+	atomic_inc(&sb->s_active);
+}
+
+/* By no id of its own may a process gain from a file system that another user serves, or lose to it. */
+__rfuse_helper bool rfuse_helper_current_is_all(uid_t uid, gid_t gid)
+{
+	const struct cred *cred = current_cred();
+	kuid_t kuid = make_kuid(&init_user_ns, uid);
+	kgid_t kgid = make_kgid(&init_user_ns, gid);
+
+	return uid_eq(cred->euid, kuid) && uid_eq(cred->suid, kuid) && uid_eq(cred->uid, kuid) &&
+	       gid_eq(cred->egid, kgid) && gid_eq(cred->sgid, kgid) && gid_eq(cred->gid, kgid);
+}

@@ -33,6 +33,9 @@ impl FsFlags {
     /// A user namespace's root may mount it (`FS_USERNS_MOUNT`).
     pub const USERNS_MOUNT: Self = Self(bindings::FS_USERNS_MOUNT);
 
+    /// The type's name may be followed by a dot and another name (`FS_HAS_SUBTYPE`).
+    pub const HAS_SUBTYPE: Self = Self(bindings::FS_HAS_SUBTYPE);
+
     /// Both.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -9,6 +9,7 @@ use crate::{
     bindings,
     dentry::Dentry,
     fs::{FileSystem, Registration},
+    misc_device::{MiscDevice, OpenFile},
     super_block::{self, SuperBlock},
 };
 use core::{
@@ -67,6 +68,13 @@ impl ParameterSpec {
     /// A parameter with a number: decimal, octal or hexadecimal.
     pub const fn u32(name: &'static CStr, opt: i32) -> Self {
         Self::new(name, opt, KIND_U32, Some(bindings::fs_param_is_u32))
+    }
+
+    /// A parameter with an octal number.
+    pub const fn u32_octal(name: &'static CStr, opt: i32) -> Self {
+        let mut spec = Self::new(name, opt, KIND_U32, Some(bindings::fs_param_is_u32));
+        spec.0.data = ptr::without_provenance(8);
+        spec
     }
 
     /// A parameter with a text that is not empty.
@@ -170,6 +178,12 @@ impl<'a, T: FileSystem> FsContext<'a, T> {
         }
         // SAFETY: The VFS keeps a terminated text here, until a hook gets it mutably.
         Some(unsafe { CStr::from_char_ptr(source) })
+    }
+
+    /// Whether whoever mounts is of the user namespace in which `file` was opened.
+    pub fn is_of_user_ns<D: MiscDevice>(&self, file: &OpenFile<D>) -> bool {
+        // SAFETY: By the type invariant; compares addresses only.
+        ptr::eq(unsafe { (*self.get()).user_ns }.cast(), file.user_ns())
     }
 
     /// What the context is for.

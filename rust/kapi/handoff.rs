@@ -277,21 +277,12 @@ impl<T: Send> Waiter<T> {
         }
     }
 
-    /// Sleeps until the object is back.
-    ///
-    /// # Errors
-    ///
-    /// `EINTR` when a signal is pending.
-    pub fn wait_interruptible(&self) -> Result {
+    /// Sleeps until the object is back, or a signal is pending; gives the claim back then.
+    pub fn wait_interruptible(self) -> Result<Owned<T>, Self> {
         // SAFETY: The completion is live.
         match unsafe { bindings::wait_for_completion_interruptible(self.done()) } {
-            0 => {
-                // What was seen is there to be seen again, by whoever takes the object.
-                // SAFETY: As above.
-                unsafe { bindings::complete(self.done()) };
-                Ok(())
-            }
-            _ => Err(EINTR),
+            0 => Ok(self.take()),
+            _ => Err(self),
         }
     }
 
@@ -416,6 +407,31 @@ impl<T: Send> Chain<T> {
         }
         // INVARIANT: The chain's `Owned` of this slot.
         Some(Owned { slot })
+    }
+
+    /// Whether `wanted` is said of an object of the chain. Linear time.
+    pub fn contains(&self, mut wanted: impl FnMut(&T) -> bool) -> bool {
+        self.any_slot(|slot| {
+            // SAFETY: The chain has the `Owned` of each slot, and is borrowed.
+            wanted(unsafe { &(*slot).value })
+        })
+    }
+
+    /// Whether the object that `waiter` waits for is in the chain. Linear time.
+    pub fn has(&self, waiter: &Waiter<T>) -> bool {
+        self.any_slot(|slot| waiter.is_for(slot))
+    }
+
+    fn any_slot(&self, mut wanted: impl FnMut(*mut Slot<T>) -> bool) -> bool {
+        let mut next = self.head;
+        while !next.is_null() {
+            if wanted(next) {
+                return true;
+            }
+            // SAFETY: By the type invariants.
+            next = unsafe { (*next).next };
+        }
+        false
     }
 
     /// Takes the object that `waiter` waits for out of the chain, if it is there. Linear time.

@@ -48,6 +48,13 @@ pub fn current_fsgid() -> u32 {
     unsafe { bindings::from_kgid(&raw mut bindings::init_user_ns, bindings::current_fsgid()) }
 }
 
+/// Whether all user ids of the current task, real, effective and saved, are `uid` in the initial user namespace,
+/// and all its group ids `gid`.
+pub fn current_is_all(uid: u32, gid: u32) -> bool {
+    // SAFETY: As in `current_fsuid`.
+    unsafe { bindings::current_is_all(uid, gid) }
+}
+
 /// The file system user and group id of the current task as they are below a mount with the map `idmap`, in
 /// the initial user namespace; `u32::MAX` for one that has none there.
 pub fn mapped_fsids(idmap: &MntIdmap) -> (u32, u32) {

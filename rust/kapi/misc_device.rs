@@ -189,7 +189,7 @@ impl<T: MiscDevice> Table<T> {
         poll: Some(poll::<T>),
         fasync: Some(fasync::<T>),
         unlocked_ioctl: Some(ioctl::<T>),
-        compat_ioctl: Some(bindings::compat_ptr_ioctl),
+        compat_ioctl: bindings::compat_ptr_ioctl,
         show_fdinfo: Some(show_fdinfo::<T>),
         ..pin_init::zeroed()
     };
@@ -259,7 +259,7 @@ unsafe extern "C" fn read_iter<T: MiscDevice>(
     let (this, iter, waits) = unsafe {
         let file = (*iocb).ki_filp;
         let file_waits = (*file).f_flags & bindings::O_NONBLOCK == 0;
-        let call_waits = (*iocb).ki_flags & bindings::IOCB_NOWAIT as c_int == 0;
+        let call_waits = (*iocb).ki_flags & bindings::KIOCB_NOWAIT == 0;
         (
             private::<T>(file),
             IovIterDest::from_raw(iter.cast()),
@@ -344,7 +344,7 @@ unsafe extern "C" fn ioctl<T: MiscDevice>(
     let this = unsafe { private::<T>(file) };
     match T::ioctl(this, command, argument as usize) {
         Ok(value) => value as c_long,
-        Err(error) => error.to_errno().into(),
+        Err(error) => error.to_errno() as c_long,
     }
 }
 

@@ -15,11 +15,11 @@ pub struct Events(bindings::__poll_t);
 
 impl Events {
     /// Reading (`EPOLLIN | EPOLLRDNORM`).
-    pub const READ: Self = Self(bindings::EPOLLIN | bindings::EPOLLRDNORM);
+    pub const READ: Self = Self(bindings::POLL_READABLE);
     /// Writing (`EPOLLOUT | EPOLLWRNORM`).
-    pub const WRITE: Self = Self(bindings::EPOLLOUT | bindings::EPOLLWRNORM);
+    pub const WRITE: Self = Self(bindings::POLL_WRITABLE);
     /// Nothing will ever work again (`EPOLLERR`).
-    pub const ERROR: Self = Self(bindings::EPOLLERR);
+    pub const ERROR: Self = Self(bindings::POLL_BROKEN);
 
     /// Both.
     #[must_use]

@@ -15,7 +15,11 @@ use crate::{
     seq_file::SeqFile,
     xattr,
 };
-use core::{marker::PhantomData, ops::Deref, ptr};
+use core::{
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    ptr::{self, NonNull},
+};
 use kernel::{
     error::{from_result, to_result},
     prelude::*,
@@ -82,12 +86,95 @@ impl<T: FileSystem> SuperBlock<T> {
     }
 }
 
+/// A superblock that is locked.
+///
+/// # Invariants
+///
+/// This thread holds `s_umount` exclusively.
+pub struct LockedSuper<'a, T: FileSystem>(&'a SuperBlock<T>);
+
+impl<T: FileSystem> Deref for LockedSuper<'_, T> {
+    type Target = SuperBlock<T>;
+
+    fn deref(&self) -> &SuperBlock<T> {
+        self.0
+    }
+}
+
+impl<T: FileSystem> LockedSuper<'_, T> {
+    /// Sets the granularity of time stamps, in nanoseconds; 1 unless set.
+    pub fn set_time_gran(&mut self, nsec: u32) {
+        // SAFETY: Locked, by the type invariant; so it is below. Readers take what they find.
+        unsafe { (*self.as_ptr()).s_time_gran = nsec };
+    }
+
+    /// Makes the VFS honour access control lists (`SB_POSIXACL`).
+    pub fn set_posixacl(&mut self) {
+        // SAFETY: As in `set_time_gran`.
+        unsafe { (*self.as_ptr()).s_flags |= bindings::SB_POSIXACL };
+    }
+
+    /// Lets mounts map ids, which they may not unless set (`SB_I_NOIDMAP`).
+    pub fn allow_idmap(&mut self) {
+        // CAST: Lossless, as below.
+        // SAFETY: As in `set_time_gran`.
+        unsafe { (*self.as_ptr()).s_iflags &= !(bindings::SB_I_NOIDMAP as c_ulong) };
+    }
+
+    /// Gives out file handles.
+    pub fn set_export_op(&mut self, operations: ExportOps<T>) {
+        // SAFETY: As in `set_time_gran`; the table is static.
+        unsafe { (*self.as_ptr()).s_export_op = operations.as_ptr().cast() };
+    }
+
+    /// Bounds readahead and the preferred size of a read, both in pages. After [`NewSuper::setup_bdi`].
+    pub fn set_readahead(&mut self, ra_pages: usize, io_pages: usize) {
+        // SAFETY: As in `set_time_gran`; a superblock always has a backing device.
+        unsafe {
+            (*(*self.as_ptr()).s_bdi).ra_pages = ra_pages;
+            (*(*self.as_ptr()).s_bdi).io_pages = io_pages;
+        }
+    }
+}
+
+/// Keeps a superblock from being killed.
+///
+/// # Invariants
+///
+/// It has an active reference of its own, and was filled, or is being filled.
+pub struct ActiveSuper<T: FileSystem>(NonNull<bindings::super_block>, PhantomData<fn() -> T>);
+
+// SAFETY: Active references may be dropped by any thread.
+unsafe impl<T: FileSystem> Send for ActiveSuper<T> {}
+
+impl<T: FileSystem> ActiveSuper<T> {
+    /// Locks the superblock and lets `change` have it. Waits for a mount that is under way. May sleep.
+    pub fn locked<R>(&self, change: impl FnOnce(&mut LockedSuper<'_, T>) -> R) -> R {
+        let sb = self.0.as_ptr();
+        // SAFETY: By the type invariant it is valid; the lock is given back below.
+        unsafe {
+            bindings::down_write(&raw mut (*sb).s_umount);
+            let result = change(&mut LockedSuper(SuperBlock::from_raw(sb)));
+            bindings::up_write(&raw mut (*sb).s_umount);
+            result
+        }
+    }
+}
+
+impl<T: FileSystem> Drop for ActiveSuper<T> {
+    /// The last reference kills the superblock. May sleep.
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::deactivate_super(self.0.as_ptr()) };
+    }
+}
+
 /// A superblock that is being filled, with its data, but without a root.
 ///
 /// # Invariants
 ///
 /// The caller of the hook holds `s_umount` exclusively, and nobody uses the superblock yet.
-pub struct NewSuper<'a, T: FileSystem>(&'a SuperBlock<T>);
+pub struct NewSuper<'a, T: FileSystem>(LockedSuper<'a, T>);
 
 /// A superblock with a root.
 ///
@@ -96,11 +183,17 @@ pub struct NewSuper<'a, T: FileSystem>(&'a SuperBlock<T>);
 /// `s_root` is set.
 pub struct FilledSuper<'a, T: FileSystem>(PhantomData<(&'a SuperBlock<T>, T)>);
 
-impl<T: FileSystem> Deref for NewSuper<'_, T> {
-    type Target = SuperBlock<T>;
+impl<'a, T: FileSystem> Deref for NewSuper<'a, T> {
+    type Target = LockedSuper<'a, T>;
 
-    fn deref(&self) -> &SuperBlock<T> {
-        self.0
+    fn deref(&self) -> &LockedSuper<'a, T> {
+        &self.0
+    }
+}
+
+impl<'a, T: FileSystem> DerefMut for NewSuper<'a, T> {
+    fn deref_mut(&mut self) -> &mut LockedSuper<'a, T> {
+        &mut self.0
     }
 }
 
@@ -109,12 +202,6 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
     pub fn set_magic(&mut self, magic: usize) {
         // SAFETY: Exclusive, by the type invariant; so it is below.
         unsafe { (*self.as_ptr()).s_magic = magic };
-    }
-
-    /// Sets the granularity of time stamps, in nanoseconds; 1 unless set.
-    pub fn set_time_gran(&mut self, nsec: u32) {
-        // SAFETY: As in `set_magic`.
-        unsafe { (*self.as_ptr()).s_time_gran = nsec };
     }
 
     /// Sets the largest size of a file, in bytes; all the page cache can hold unless set.
@@ -129,25 +216,6 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         unsafe { (*self.as_ptr()).s_flags |= bindings::SB_RDONLY };
     }
 
-    /// Makes the VFS honour access control lists (`SB_POSIXACL`).
-    pub fn set_posixacl(&mut self) {
-        // SAFETY: As in `set_magic`.
-        unsafe { (*self.as_ptr()).s_flags |= bindings::SB_POSIXACL };
-    }
-
-    /// Lets mounts map ids, which they may not unless set (`SB_I_NOIDMAP`).
-    pub fn allow_idmap(&mut self) {
-        // CAST: Lossless, as below.
-        // SAFETY: As in `set_magic`.
-        unsafe { (*self.as_ptr()).s_iflags &= !(bindings::SB_I_NOIDMAP as c_ulong) };
-    }
-
-    /// Gives out file handles.
-    pub fn set_export_op(&mut self, operations: ExportOps<T>) {
-        // SAFETY: As in `set_magic`; the table is static.
-        unsafe { (*self.as_ptr()).s_export_op = operations.as_ptr().cast() };
-    }
-
     /// Says that `sync(2)` cannot guarantee persistence (`SB_I_NO_DATA_INTEGRITY`).
     pub fn set_no_data_integrity(&mut self) {
         // CAST: Lossless, `unsigned long` has at least 32 bits.
@@ -160,6 +228,34 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
     pub fn set_strictlimit(&mut self) {
         // SAFETY: As in `set_magic`; the backing device is there, as nothing but `setup_bdi` sets another.
         unsafe { bindings::sb_set_strictlimit(self.as_ptr()) };
+    }
+
+    /// A reference that keeps it, once it is filled.
+    pub fn activate(&self) -> ActiveSuper<T> {
+        let sb = self.as_ptr();
+        // INVARIANT: Counted here; whoever fills it has a reference.
+        // SAFETY: Valid, and active.
+        unsafe {
+            bindings::sb_activate(sb);
+            ActiveSuper(NonNull::new_unchecked(sb), PhantomData)
+        }
+    }
+
+    /// Sets what follows the type's name and a dot in `/proc/mounts`. To be called once. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn set_subtype(&mut self, name: &CStr) -> Result {
+        // SAFETY: As in `set_magic`; the VFS frees the copy.
+        unsafe {
+            let copy = bindings::kstrdup(name.as_char_ptr(), bindings::GFP_KERNEL);
+            (*self.as_ptr()).s_subtype = copy;
+            match copy.is_null() {
+                true => Err(ENOMEM),
+                false => Ok(()),
+            }
+        }
     }
 
     /// Gives the superblock a backing device of its own: `ra_pages` bounds readahead, `io_pages` is
@@ -187,9 +283,8 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
                 minor,
                 T::NAME.as_char_ptr(),
             ))?;
-            (*(*sb).s_bdi).ra_pages = ra_pages;
-            (*(*sb).s_bdi).io_pages = io_pages;
         }
+        self.set_readahead(ra_pages, io_pages);
         Ok(())
     }
 
@@ -198,7 +293,7 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
     /// Fails with `EINVAL` if it is something else, and with `ENOMEM`.
     pub fn with_root(self, root: ARef<Inode<T>>) -> Result<FilledSuper<'a, T>> {
         // An inode of another superblock, or one that is not a directory, would be trusted blindly.
-        if !ptr::eq(root.super_block(), self.0) || !root.is_dir() {
+        if !ptr::eq(root.super_block(), self.0 .0) || !root.is_dir() {
             return Err(EINVAL);
         }
         // SAFETY: The inode is initialised. The call consumes the reference, even if it fails.
@@ -237,7 +332,7 @@ pub(crate) unsafe fn fill<T: FileSystem>(
     }
     // INVARIANT: By the safety requirements.
     // SAFETY: As above.
-    let new = NewSuper(unsafe { SuperBlock::from_raw(sb) });
+    let new = NewSuper(LockedSuper(unsafe { SuperBlock::from_raw(sb) }));
     let _filled = T::fill_super(new, fc, context)?;
     // SAFETY: As above.
     unsafe { (*sb).s_flags |= bindings::SB_ACTIVE };

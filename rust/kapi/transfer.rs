@@ -68,7 +68,11 @@ impl Part<'_> {
         }
         // SAFETY: A valid address of the linear mapping.
         let page = unsafe { bindings::virt_to_page(start.cast()) };
-        Ok(Self::new(page, start.addr() & (bindings::PAGE_SIZE - 1), len))
+        Ok(Self::new(
+            page,
+            start.addr() & (bindings::PAGE_SIZE - 1),
+            len,
+        ))
     }
 
     /// The first page.

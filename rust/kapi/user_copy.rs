@@ -81,11 +81,7 @@ impl<'a> Buffers<'a> for ToPeer<'_, '_> {
     fn read_by_peer(&mut self, part: Part<'a>) -> Result {
         // SAFETY: By the invariants of `Part`; the iterator is valid.
         let copied = unsafe {
-            bindings::_copy_to_iter(
-                part.as_ptr().cast(),
-                part.len(),
-                self.iter.as_raw().cast(),
-            )
+            bindings::_copy_to_iter(part.as_ptr().cast(), part.len(), self.iter.as_raw().cast())
         };
         self.copied += copied;
         match copied == part.len() {

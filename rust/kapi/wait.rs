@@ -102,6 +102,17 @@ impl WaitQueue {
         .map_err(|_| ERESTARTSYS)
     }
 
+    /// Sleeps until `done` says so, whatever happens. `done` must not sleep.
+    pub fn wait(&self, done: impl FnMut() -> bool) {
+        // CAST: The constant is small. Without signals and limits it does not fail.
+        let _ = self.sleep(
+            done,
+            bindings::TASK_UNINTERRUPTIBLE as c_int,
+            bindings::MAX_SCHEDULE_TIMEOUT,
+            0,
+        );
+    }
+
     /// As [`Self::wait_killable`], for `ticks` jiffies at most, and whatever signals come: a task that exits
     /// gets none.
     ///

@@ -22,7 +22,10 @@ use conn::Engine;
 use fs::Fs;
 use kernel::{prelude::*, sync::Arc};
 use pin_init::pin_init_scope;
-use transport::virtio::{Devices, VirtioFs};
+use transport::{
+    chardev::Client,
+    virtio::{Devices, VirtioFs},
+};
 
 module! {
     type: Rfuse,
@@ -38,6 +41,8 @@ module! {
 pub struct Rfuse {
     #[pin]
     fs: rfuse_kapi::fs::Registration<Fs>,
+    #[pin]
+    device: rfuse_kapi::misc_device::Registration<Client>,
     #[pin]
     driver: rfuse_kapi::virtio::Registration<VirtioFs>,
     settled: Settled,
@@ -59,6 +64,7 @@ impl kernel::InPlaceModule for Rfuse {
             let devices = Devices::new(engine.clone())?;
             Ok(try_pin_init!(Self {
                 fs <- rfuse_kapi::fs::Registration::new(devices.clone()),
+                device <- rfuse_kapi::misc_device::Registration::new(Arc::new((), GFP_KERNEL)?),
                 driver <- rfuse_kapi::virtio::Registration::new(devices),
                 settled: Settled(engine),
             }))

@@ -378,6 +378,9 @@ fn append<'a>(room: &'a mut [u8], bytes: &[u8], terminated: bool) -> Option<&'a 
 /// Length of a request's header in bytes.
 pub const HEADER: usize = size_of::<InHeader>();
 
+/// Marks the number of a request for the INTERRUPT that is to end it (`FUSE_INT_REQ_BIT`).
+pub const INTERRUPT_BIT: u64 = 1;
+
 /// Writes one FORGET, or one BATCH_FORGET of as many `nodes` as fit, into `buffer`.
 ///
 /// Returns the message's length in bytes and the number of nodes in it.

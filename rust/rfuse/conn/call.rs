@@ -4,7 +4,7 @@
 
 use super::{
     request::{OwnedRequest, Payload, Request, Role},
-    Connection, Phase,
+    Connection,
 };
 use kernel::{
     prelude::*,
@@ -73,8 +73,8 @@ impl Connection {
         operation: &O,
         payload: Payload,
     ) -> Result<OwnedRequest> {
-        let (waiter, _) = self.send(operation, payload)?;
-        self.wait(waiter)
+        let (waiter, unique) = self.send(operation, payload)?;
+        self.wait(waiter, unique)
     }
 
     /// Sends a request: the claim on its answer, and its number.
@@ -83,9 +83,7 @@ impl Connection {
         operation: &O,
         payload: Payload,
     ) -> Result<(Waiter<Request>, u64)> {
-        if self.is_aborted() {
-            return Err(ECONNABORTED);
-        }
+        self.ready(O::OPCODE)?;
         let role = Role::Call { undo: O::undo };
         let mut request = self
             .engine
@@ -101,11 +99,27 @@ impl Connection {
         Ok((waiter, unique))
     }
 
-    fn wait(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
-        let request = match waiter.wait_killable() {
-            Ok(request) => request,
-            Err(waiter) => self.killed(waiter)?,
-        };
+    fn wait(&self, waiter: Waiter<Request>, unique: u64) -> Result<OwnedRequest> {
+        if !self.transport.heeds_signals() {
+            return self.wait_killable(waiter);
+        }
+        match waiter.wait_interruptible() {
+            Ok(request) => self.answered(request),
+            Err(waiter) => {
+                self.interrupt(&waiter, unique);
+                self.wait_killable(waiter)
+            }
+        }
+    }
+
+    fn wait_killable(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
+        match waiter.wait_killable() {
+            Ok(request) => self.answered(request),
+            Err(waiter) => self.killed(waiter).and_then(|it| self.answered(it)),
+        }
+    }
+
+    fn answered(&self, request: OwnedRequest) -> Result<OwnedRequest> {
         match request.was_answered() {
             true => Ok(request),
             false => Err(self.lost(&request)),
@@ -150,13 +164,6 @@ impl Connection {
                 EIO
             }
         }
-    }
-
-    /// Marks INIT as done.
-    pub(super) fn connected(&self) {
-        let _ = self
-            .phase
-            .cmpxchg(Phase::Connecting as u32, Phase::Connected as u32, Relaxed);
     }
 
     /// Nobody takes an answer over: what it did to the server is undone. May sleep.
@@ -209,31 +216,6 @@ pub(crate) struct Sent<'a, O: Operation> {
 }
 
 impl<O: Operation> Sent<'_, O> {
-    /// The request's number.
-    pub(super) fn unique(&self) -> u64 {
-        self.unique
-    }
-
-    /// Waits until the answer is there. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `EINTR` when a signal is pending.
-    pub(super) fn wait_interruptible(&mut self) -> Result {
-        self.waiter
-            .as_ref()
-            .map_or(Ok(()), Waiter::wait_interruptible)
-    }
-
-    /// Takes the request back, if the server has not got it yet; then there will be no answer.
-    pub(super) fn take_back(&mut self) -> bool {
-        let unsent = self
-            .waiter
-            .as_ref()
-            .and_then(|waiter| self.conn.transport.take_back(waiter));
-        unsent.is_some() && self.waiter.take().is_some()
-    }
-
     /// Waits for the answer. May sleep; only a fatal signal ends the wait early.
     ///
     /// # Errors
@@ -241,7 +223,32 @@ impl<O: Operation> Sent<'_, O> {
     /// As [`Connection::call`].
     pub(crate) fn end(mut self) -> Result<(O::Reply, Payload)> {
         let waiter = self.waiter.take().ok_or(EIO)?;
-        let mut request = self.conn.wait(waiter)?;
+        let request = self.conn.wait(waiter, self.unique)?;
+        self.decode(request)
+    }
+
+    /// As [`Self::end`], but a signal ends the wait if the server has not got the request, and has it asked to
+    /// give up if it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::call_interruptible`].
+    pub(super) fn end_early(mut self) -> Result<(O::Reply, Payload)> {
+        let waiter = self.waiter.take().ok_or(EIO)?;
+        let request = match waiter.wait_interruptible() {
+            Ok(request) => self.conn.answered(request)?,
+            Err(waiter) => {
+                if self.conn.transport.take_back(&waiter).is_some() {
+                    return Err(EINTR);
+                }
+                self.conn.interrupt(&waiter, self.unique);
+                self.conn.wait_killable(waiter)?
+            }
+        };
+        self.decode(request)
+    }
+
+    fn decode(&self, mut request: OwnedRequest) -> Result<(O::Reply, Payload)> {
         let answer = request
             .check()
             .map_err(Refusal::from)

@@ -4,15 +4,12 @@
 
 use super::{
     call::Sent,
-    request::{Held, Payload, Request, Role},
+    request::{Held, OwnedRequest, Payload, Request, Role},
     Connection,
 };
 use kernel::{prelude::*, sync::Arc};
-use rfuse_kapi::handoff::Gfp;
-use rfuse_proto::op::{self, Caller, Operation};
-
-/// Marks the number of a request for the one that is to interrupt it.
-const INTERRUPT_BIT: u64 = 1;
+use rfuse_kapi::handoff::{Gfp, Waiter};
+use rfuse_proto::op::{self, Caller, Operation, INTERRUPT_BIT};
 
 impl Connection {
     /// As [`Self::call`], for what may take as long as others please. A signal has the server asked to give
@@ -26,29 +23,27 @@ impl Connection {
         operation: O,
         held: Arc<dyn Held>,
     ) -> Result<O::Reply> {
-        let mut sent = self.begin(operation, Payload::held(held))?;
-        if sent.wait_interruptible().is_err() {
-            if sent.take_back() {
-                return Err(EINTR);
-            }
-            self.interrupt(&sent)?;
-        }
-        sent.end().map(|(reply, _)| reply)
+        let sent: Sent<'_, O> = self.begin(operation, Payload::held(held))?;
+        sent.end_early().map(|(reply, _)| reply)
     }
 
-    /// Asks the server to give up on a request.
-    fn interrupt<O: Operation>(&self, sent: &Sent<'_, O>) -> Result {
+    /// Asks the server to give up on a request. One that is not sent leaves the caller to wait for the answer.
+    pub(super) fn interrupt(&self, waiter: &Waiter<Request>, unique: u64) {
+        if let Ok(message) = self.interrupt_message(unique) {
+            drop(self.transport.interrupt(message, waiter));
+        }
+    }
+
+    /// Asks the server to give up on the request with this number.
+    pub(crate) fn interrupt_message(&self, unique: u64) -> Result<OwnedRequest> {
         let blank = Request::new(Role::Message, Payload::None);
         let mut message = self.engine.requests.alloc(blank, Gfp::Kernel)?;
-        let unique = sent.unique();
         let caller = Caller {
             unique: unique | INTERRUPT_BIT,
             ..self.caller()
         };
         message.encode(&op::Interrupt { unique }, &caller)?;
         message.expect_no_answer();
-        // One that does not go out leaves the caller to wait for the answer.
-        drop(self.transport.forget(message));
-        Ok(())
+        Ok(message)
     }
 }

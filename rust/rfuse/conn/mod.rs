@@ -33,13 +33,15 @@ use kernel::{
     },
 };
 use rfuse_kapi::{
-    handoff::Cache, ids, read_once::ReadOnce, temp_pages::Reserve, workqueue::Workqueue,
+    handoff::Cache, ids, read_once::ReadOnce, temp_pages::Reserve, wait::WaitQueue,
+    workqueue::Workqueue,
 };
 use rfuse_proto::{
     flags::InitFlags,
     init::Negotiated,
     lock_owner,
     op::{Caller, Optional, Owner},
+    wire::Opcode,
 };
 
 /// Pages that are kept so that writing back goes on when memory is short.
@@ -77,8 +79,10 @@ enum Phase {
     Connecting = 0,
     /// In use.
     Connected = 1,
+    /// The answer to INIT cannot be used.
+    Refused = 2,
     /// Cut off, by the administrator or because the transport is gone.
-    Aborted = 2,
+    Aborted = 3,
 }
 
 /// A connection to one server.
@@ -90,11 +94,15 @@ pub(crate) struct Connection {
     /// Its flags once more, for hot paths; none before.
     flags: Atomic<u64>,
     phase: Atomic<u32>,
+    /// For those who wait for the answer to INIT.
+    #[pin]
+    connecting: WaitQueue,
     unique: Atomic<u64>,
     attr_version: Atomic<u64>,
     /// Bits of [`Optional`] operations that the server lacks.
     missing: Atomic<u32>,
     lock_owners: lock_owner::Key,
+    max_read_pages: Atomic<usize>,
     /// How many superblocks use it.
     superblocks: Atomic<usize>,
     #[pin]
@@ -115,10 +123,12 @@ impl Connection {
                 negotiated: SetOnce::new(),
                 flags: Atomic::new(0),
                 phase: Atomic::new(Phase::Connecting as u32),
+                connecting <- WaitQueue::new(),
                 unique: Atomic::new(0),
                 attr_version: Atomic::new(1),
                 missing: Atomic::new(0),
                 lock_owners: lock_owner::Key::new(rfuse_kapi::random::words()),
+                max_read_pages: Atomic::new(usize::MAX),
                 superblocks: Atomic::new(0),
                 written <- Written::new(),
                 background <- Background::new(),
@@ -148,6 +158,22 @@ impl Connection {
     pub(crate) fn max_pages(&self) -> usize {
         self.negotiated()
             .map_or(1, |negotiated| usize::from(negotiated.max_pages))
+    }
+
+    /// The most pages of one READ.
+    pub(crate) fn read_pages(&self) -> usize {
+        self.max_pages().min(self.max_read_pages.read_once())
+    }
+
+    /// Bounds what one READ asks for, in bytes.
+    pub(crate) fn limit_reads(&self, bytes: usize) {
+        self.max_read_pages
+            .store((bytes / PAGE_SIZE).max(1), Relaxed);
+    }
+
+    /// Whether the server is asked to make all durable, and told of the end.
+    pub(crate) fn says_farewell(&self) -> bool {
+        self.transport.says_farewell()
     }
 
     /// The most bytes that one WRITE may carry from the byte `pos` on.
@@ -205,8 +231,62 @@ impl Connection {
     /// sleep.
     pub(crate) fn abort(&self) {
         self.phase.store(Phase::Aborted as u32, Relaxed);
+        self.connecting.wake_all();
         self.transport.abort();
         self.run_background();
+    }
+
+    /// Waits until requests may be sent. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ECONNABORTED`, `ENOTCONN` after the end; `ECONNREFUSED` if the answer to INIT cannot be used; `EINTR` when killed.
+    #[inline]
+    fn ready(&self, opcode: Opcode) -> Result {
+        match self.phase.read_once() == Phase::Connected as u32 {
+            true => Ok(()),
+            false => self.wait_ready(opcode),
+        }
+    }
+
+    /// Waits for INIT to be answered: before that nobody knows what the server can do. May sleep if it may.
+    ///
+    /// # Errors
+    ///
+    /// `ECHILD` instead of sleeping; `EINTR` when killed.
+    #[inline]
+    pub(crate) fn wait_init(&self, may_sleep: bool) -> Result {
+        match self.phase.read_once() == Phase::Connecting as u32 {
+            false => Ok(()),
+            true if !may_sleep => Err(ECHILD),
+            true => self
+                .connecting
+                .wait_killable(|| self.phase.load(Relaxed) != Phase::Connecting as u32),
+        }
+    }
+
+    #[cold]
+    fn wait_ready(&self, opcode: Opcode) -> Result {
+        let connecting = || self.phase.load(Relaxed) == Phase::Connecting as u32;
+        if opcode == Opcode::Init && connecting() {
+            return Ok(());
+        }
+        self.connecting.wait_killable(|| !connecting())?;
+        match self.phase.load(Relaxed) {
+            phase if phase == Phase::Connected as u32 => Ok(()),
+            phase if phase == Phase::Refused as u32 => Err(ECONNREFUSED),
+            // What those who know the device expect of one whose server is gone.
+            _ if !self.transport.says_farewell() => Err(ENOTCONN),
+            _ => Err(ECONNABORTED),
+        }
+    }
+
+    /// INIT was answered, well or not.
+    fn leave_connecting(&self, phase: Phase) {
+        let _ = self
+            .phase
+            .cmpxchg(Phase::Connecting as u32, phase as u32, Full);
+        self.connecting.wake_all();
     }
 
     /// Where work is done that nobody waits for.

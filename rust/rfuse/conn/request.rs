@@ -13,7 +13,7 @@ use rfuse_kapi::{
     transfer::{Buffers, Transfer},
 };
 use rfuse_proto::{
-    op::{self, Caller, Operation, Undo},
+    op::{self, Caller, Operation, Undo, INTERRUPT_BIT},
     reply,
     wire::{Opcode, OutHeader},
 };
@@ -190,6 +190,32 @@ impl Request {
         self.opcode
     }
 
+    /// Whether somebody waits for the answer, or did.
+    pub(crate) fn has_caller(&self) -> bool {
+        matches!(self.role, Role::Call { .. })
+    }
+
+    /// Whether the server has something to say to it.
+    pub(crate) fn expects_answer(&self) -> bool {
+        self.reply_len > 0
+    }
+
+    /// Whether an answer without an error may have this length in bytes, header included.
+    pub(crate) fn takes_answer(&self, len: usize) -> bool {
+        let most = self.reply_len.saturating_add(self.payload.capacity());
+        (self.reply_len..=most).contains(&len)
+    }
+
+    /// Whether it asks the server to give up on another request.
+    pub(crate) fn is_interrupt(&self) -> bool {
+        self.opcode == Some(Opcode::Interrupt)
+    }
+
+    /// Whether it does so on the request with the number `unique`.
+    pub(crate) fn interrupts(&self, unique: u64) -> bool {
+        self.is_interrupt() && self.unique == unique | INTERRUPT_BIT
+    }
+
     /// Whether the server is done with it. It is not if the request was lost on the way.
     pub(crate) fn was_answered(&self) -> bool {
         self.answered
@@ -201,7 +227,7 @@ impl Request {
     }
 
     /// The number that the server knows it by.
-    pub(super) fn unique(&self) -> u64 {
+    pub(crate) fn unique(&self) -> u64 {
         self.unique
     }
 

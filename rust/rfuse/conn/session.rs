@@ -2,8 +2,12 @@
 
 //! Beginning and end of a connection.
 
-use super::{request::Payload, Connection};
+use super::{
+    request::{Completion, Payload},
+    Connection, Phase,
+};
 use kernel::{page::PAGE_SIZE, prelude::*, sync::atomic::Relaxed, time::Delta};
+use rfuse_kapi::handoff::Gfp;
 use rfuse_proto::{
     flags::InitFlags,
     init::{InitFault, Negotiated, Offer},
@@ -85,11 +89,34 @@ impl Connection {
         let Payload::Bytes(bytes) = payload else {
             return Err(InitError::Call(EIO));
         };
-        let negotiated = Negotiated::from_reply(bytes.get(..len).unwrap_or(&[]), &offer)
+        self.settle(bytes.get(..len).unwrap_or(&[]), &offer)
             .map_err(InitError::Fault)?;
+        self.leave_connecting(Phase::Connected);
+        Ok(())
+    }
+
+    /// Says INIT; those who ask anything wait for the answer, and first `then` hears of it. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `ECONNABORTED`: nothing was said.
+    pub(crate) fn init_later(&self, then: KBox<dyn Settle>) -> Result {
+        let offer = self.offer();
+        let room = KVec::zeroed(size_of::<InitOut>(), GFP_KERNEL)?;
+        let greeting = KBox::new(Greeting { offer, then }, GFP_KERNEL)?;
+        let operation = op::Init {
+            offer: offer.body(),
+        };
+        let room = Payload::Bytes(room);
+        self.send_background(&operation, room, Some(greeting), Gfp::Kernel)
+    }
+
+    /// Takes over what an answer to INIT allows.
+    fn settle(&self, answer: &[u8], offer: &Offer) -> Result<(), InitFault> {
+        let negotiated = Negotiated::from_reply(answer, offer)?;
         self.flags.store(negotiated.flags.bits(), Relaxed);
+        self.transport.settled(&negotiated);
         self.negotiated.populate(negotiated);
-        self.connected();
         Ok(())
     }
 
@@ -108,6 +135,11 @@ impl Connection {
     /// Ends the background work of a superblock before its inodes go, which wait for their folios. A server
     /// that does not answer is cut off when the caller loses patience (a fatal signal). May sleep.
     pub(crate) fn quiesce(&self) {
+        if !self.transport.says_farewell() {
+            // Nothing else is worth waiting for a process.
+            let _ = self.wait_nothing_written();
+            return self.abort();
+        }
         let ended = match self.is_shared() {
             // Other superblocks go on; what this one began, it began before.
             true => self
@@ -150,5 +182,43 @@ impl Connection {
             kernel::time::delay::fsleep(Delta::from_millis(DRAIN_STEP));
         }
         false
+    }
+}
+
+/// What is left to do when INIT is answered, before anything else is asked.
+pub(crate) trait Settle: Send {
+    /// `conn` has negotiated. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The connection cannot be used.
+    fn settle(self: KBox<Self>, conn: &Connection) -> Result;
+}
+
+/// Waits for the answer to INIT.
+struct Greeting {
+    offer: Offer,
+    then: KBox<dyn Settle>,
+}
+
+impl Completion for Greeting {
+    fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
+        let this = KBox::into_inner(self);
+        let phase = match (result, payload) {
+            (Ok(len), Payload::Bytes(bytes)) => {
+                match conn.settle(bytes.get(..len).unwrap_or(&[]), &this.offer) {
+                    Ok(()) if this.then.settle(conn).is_ok() => Phase::Connected,
+                    Ok(()) => Phase::Refused,
+                    Err(fault) => {
+                        rfuse_kapi::log::err_ratelimited(format_args!(
+                            "the server cannot be used: {fault}"
+                        ));
+                        Phase::Refused
+                    }
+                }
+            }
+            _ => Phase::Refused,
+        };
+        conn.leave_connecting(phase);
     }
 }

@@ -80,6 +80,7 @@ pub(crate) fn getattr(
 ) -> Result {
     let node = inode.data();
     node.check()?;
+    inode.super_data().admit()?;
     let wants_btime = request_mask & stat::request_mask::BTIME != 0;
     let lacks_btime =
         wants_btime && node.btime().is_none() && !inode.super_data().conn.lacks(Optional::Statx);
@@ -113,6 +114,7 @@ pub(crate) fn permission(
 ) -> Result {
     inode.data().check()?;
     let mount = inode.super_data();
+    mount.enter(!matches!(walk, Walk::Rcu))?;
     match mount.checks_mode() {
         true => check_mode(idmap, inode, walk, mask),
         false => ask_server(inode, walk, mask),

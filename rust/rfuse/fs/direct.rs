@@ -80,7 +80,7 @@ fn read_deferred(
 ) -> Result<usize> {
     let (handle, pos) = (file.data_arc(), iocb.pos());
     let sender = Sender::new(file.inode(), &handle, iocb, false)?;
-    let max_pages = handle.conn().max_pages();
+    let max_pages = handle.conn().read_pages();
     let mut at = 0_usize;
     while !iter.is_empty() {
         let most = max_pages.saturating_mul(PAGE_SIZE).min(iter.len());
@@ -144,7 +144,7 @@ impl<'a> Chunks for Reading<'a, '_> {
         if iter.is_empty() {
             return Ok(None);
         }
-        let max_pages = self.handle.conn().max_pages();
+        let max_pages = self.handle.conn().read_pages();
         let most = max_pages.saturating_mul(PAGE_SIZE).min(iter.len());
         let pages = PinnedPages::extract(iter, most, max_pages)?;
         let (len, pos) = (pages.len(), position(self.pos, at));

@@ -232,6 +232,7 @@ impl FileOperations for RegularFile {
 
     fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {
         file.inode().data().check()?;
+        file.inode().super_data().admit()?;
         ioctl::ioctl(file.data(), call)
     }
 

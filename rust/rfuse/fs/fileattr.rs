@@ -41,6 +41,7 @@ fn open(inode: &Inode<Fs>) -> Result<Handle> {
 ///
 /// `ENOTTY` from a server without them; its others.
 pub(crate) fn get(inode: &Inode<Fs>, attr: &mut FileKattr) -> Result {
+    inode.super_data().admit()?;
     let handle = open(inode)?;
     if attr.flags().is_some() {
         let bytes = ioctl::command(&handle, FS_IOC_GETFLAGS, &[], size_of::<u32>())?;
@@ -59,6 +60,7 @@ pub(crate) fn get(inode: &Inode<Fs>, attr: &mut FileKattr) -> Result {
 ///
 /// As [`get`].
 pub(crate) fn set(inode: &Inode<Fs>, attr: &FileKattr) -> Result {
+    inode.super_data().admit()?;
     let handle = open(inode)?;
     match attr.flags() {
         Some(flags) => ioctl::command(&handle, FS_IOC_SETFLAGS, &flags.to_ne_bytes(), 0)?,

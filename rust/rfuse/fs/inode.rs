@@ -645,7 +645,7 @@ pub(crate) fn make_bad(inode: &LentInode<Fs>) {
 
 /// The order of the largest folio: one request fills it.
 pub(crate) fn max_order(conn: &Connection) -> u32 {
-    conn.max_pages().checked_ilog2().unwrap_or(0)
+    conn.read_pages().checked_ilog2().unwrap_or(0)
 }
 
 /// Completes an inode nobody has seen yet.

@@ -23,6 +23,7 @@ mod params;
 mod range;
 mod read;
 mod readdir;
+mod server;
 mod setattr;
 mod submount;
 mod symlink;

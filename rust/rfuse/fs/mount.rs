@@ -6,11 +6,12 @@ use super::{
     attr, export,
     inode::{self, Fresh, Node, ROOT_ID},
     params::{self, Options},
+    server::{self, Server},
     submount::MountPoint,
 };
 use crate::{
-    conn::{session::InitError, Connection},
-    transport::virtio::{Devices, VirtioFs},
+    conn::Connection,
+    transport::{chardev::Client, virtio::Devices},
     LocalModule,
 };
 use kernel::{
@@ -27,15 +28,15 @@ use rfuse_kapi::{
     dentry::{Dentry, LentDentry},
     fs::{FileSystem, FsFlags},
     fs_context::{FsContext, Parameter, ParameterSpec},
+    ids,
     inode::{Inode, LentInode},
-    seq_file::SeqFileExt,
+    misc_device::OpenFile,
     stat::StatFs,
-    super_block::{FilledSuper, NewSuper, SuperBlock},
-    virtio::Device,
+    super_block::{FilledSuper, LockedSuper, NewSuper, SuperBlock},
     walk::{LookupFlags, Walk},
     xattr::XattrChange,
 };
-use rfuse_proto::{flags::InitFlags, op};
+use rfuse_proto::{flags::InitFlags, init::InitFault, op};
 
 /// `FUSE_SUPER_MAGIC`: programs know the protocol by it.
 const MAGIC: usize = 0x6573_5546;
@@ -49,7 +50,8 @@ pub(crate) struct Mount {
     pub(crate) conn: Arc<Connection>,
     /// What it was mounted with.
     pub(crate) options: Options,
-    device: Arc<Device<VirtioFs>>,
+    /// Who answers.
+    pub(crate) server: Server,
     /// The node of the root: another one if it is mounted below a mount of the same server.
     root: u64,
     /// Whether it counts as a superblock of the connection.
@@ -62,6 +64,8 @@ pub(crate) struct Context {
     options: Options,
     /// Where below another mount, if so.
     point: Option<MountPoint>,
+    /// By which open file of the device, if so.
+    file: Option<OpenFile<Client>>,
 }
 
 impl FileSystem for Fs {
@@ -75,7 +79,7 @@ impl FileSystem for Fs {
     const INODE_CACHE: &'static CStr = c"rfuse_inode";
     /// An inode that nobody uses goes at once: the server keeps a file open for each.
     const JUST_DROP: bool = true;
-    const FLAGS: FsFlags = FsFlags::ALLOW_IDMAP;
+    const FLAGS: FsFlags = FsFlags::ALLOW_IDMAP.with(FsFlags::HAS_SUBTYPE);
     const PARAMETERS: &'static [ParameterSpec] = params::PARAMETERS;
 
     fn new_inode() -> impl PinInit<Node> {
@@ -103,27 +107,26 @@ impl FileSystem for Fs {
     fn make_super(fc: &FsContext<'_, Self>, context: &mut Context) -> Result<Arc<Mount>> {
         let options = context.options.clone();
         if let Some(point) = &context.point {
-            let (conn, device) = (point.mount.conn.clone(), point.mount.device.clone());
-            return Mount::new(conn, options, device, point.nodeid);
+            let (conn, server) = (point.mount.conn.clone(), point.mount.server.clone());
+            return Mount::new(conn, options, server, point.nodeid);
         }
-        let Some(tag) = fc.source() else {
-            fc.errorf(fmt!("no tag given: mount -t rfuse TAG DIR"));
-            return Err(EINVAL);
+        let server = match options.fd {
+            None => Server::by_tag(fc)?,
+            Some(fd) => {
+                server::check_options(fc, &options)?;
+                let (server, file) = Server::by_fd(fc, fd)?;
+                context.file = Some(file);
+                server
+            }
         };
-        let Some(device) = fc.shared().find(tag.to_bytes()) else {
-            fc.errorf(fmt!(
-                "no virtio-fs device with tag \"{tag}\" is bound to rfuse"
-            ));
-            return Err(ENODEV);
-        };
-        let conn = Connection::new(device.driver().engine().clone(), device.clone())?;
-        Mount::new(conn, options, device, ROOT_ID)
+        let conn = server.connection(fc.shared().engine())?;
+        Mount::new(conn, options, server, ROOT_ID)
     }
 
     fn same_super(existing: &Mount, candidate: &Mount) -> bool {
         existing.root == ROOT_ID
             && candidate.root == ROOT_ID
-            && Arc::ptr_eq(&existing.device, &candidate.device)
+            && existing.server.is(&candidate.server)
     }
 
     fn fill_super<'a>(
@@ -132,37 +135,29 @@ impl FileSystem for Fs {
         context: &mut Context,
     ) -> Result<FilledSuper<'a, Self>> {
         let mount = sb.data_arc();
-        match context.point {
-            None => mount.connect(fc)?,
-            Some(_) => mount.count(),
-        }
-        let conn = &mount.conn;
-        let negotiated = conn.negotiated().ok_or(EIO)?;
         sb.set_magic(MAGIC);
-        sb.set_time_gran(negotiated.time_gran);
-        mount.check_idmap(fc)?;
-        if negotiated.flags.contains(InitFlags::ALLOW_IDMAP) {
-            sb.allow_idmap();
+        if let Some(subtype) = &mount.options.subtype {
+            sb.set_subtype(subtype)?;
         }
-        sb.set_export_op(export::operations(conn));
-        let masks = InitFlags::POSIX_ACL | InitFlags::DONT_MASK;
-        if negotiated.flags.bits() & masks.bits() != 0 {
-            // Leaves the umask to the file system, too.
-            sb.set_posixacl();
+        if let Some(max_read) = mount.options.max_read {
+            mount.conn.limit_reads(max_read as usize);
         }
-        sb.setup_bdi(
-            negotiated.max_readahead as usize / PAGE_SIZE,
-            conn.max_pages(),
-        )?;
-        sb.set_strictlimit();
         if mount.options.writes_in_place {
             // Else `sync` would wait for this server.
             sb.set_no_data_integrity();
         }
         let root = match &context.point {
-            Some(point) => point.root(&sb)?,
-            None => mount.root(&sb, fc)?,
+            Some(point) => {
+                mount.count();
+                mount.adopt(&mut sb, fc)?;
+                point.root(&sb)?
+            }
+            None => match mount.connect(&mut sb, fc, context.file.as_ref())? {
+                Some(root) => root,
+                None => mount.root(&sb, fc)?,
+            },
         };
+        sb.set_strictlimit();
         sb.with_root(root)
     }
 
@@ -188,6 +183,10 @@ impl FileSystem for Fs {
 
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {
         let conn = &sb.data().conn;
+        if !conn.says_farewell() {
+            // Anybody may serve it: `sync(2)` by others does not wait for that.
+            return Ok(());
+        }
         conn.wait_written()?;
         match conn.call_known(op::Syncfs {
             nodeid: sb.data().root,
@@ -207,6 +206,9 @@ impl FileSystem for Fs {
 
     fn statfs(root: &Dentry<Self>) -> Result<StatFs> {
         let nodeid = root.inode().ok_or(ESTALE)?.data().nodeid();
+        if root.super_block().data().admit().is_err() {
+            return Ok(StatFs::default());
+        }
         let it = root.super_block().data().conn.call(op::Statfs { nodeid })?;
         Ok(StatFs {
             blocks: it.blocks,
@@ -228,12 +230,7 @@ impl FileSystem for Fs {
     }
 
     fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result {
-        if !root.super_block().data().options.default_permissions {
-            m.write(b",nodefault_permissions");
-        }
-        if root.super_block().data().options.writes_in_place {
-            m.write(b",writeback=inplace");
-        }
+        root.super_block().data().options.show(m);
         Ok(())
     }
 
@@ -244,7 +241,7 @@ impl FileSystem for Fs {
     fn kill_super(mount: &Arc<Mount>) {
         if mount.counted.load(Relaxed) && mount.conn.remove_superblock() {
             mount.conn.close();
-            mount.device.driver().detach();
+            mount.server.detach();
         }
     }
 
@@ -263,13 +260,13 @@ impl Mount {
     fn new(
         conn: Arc<Connection>,
         options: Options,
-        device: Arc<Device<VirtioFs>>,
+        server: Server,
         root: u64,
     ) -> Result<Arc<Self>> {
         let mount = Self {
             conn,
             options,
-            device,
+            server,
             root,
             counted: Atomic::new(false),
         };
@@ -277,7 +274,7 @@ impl Mount {
     }
 
     /// The superblock uses the connection from now on.
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         self.conn.add_superblock();
         self.counted.store(true, Relaxed);
     }
@@ -301,46 +298,70 @@ impl Mount {
         inode::inside(sb, ROOT_ID, 0, &fresh)
     }
 
+    /// Whether the current task may have anything to do with the mount: a server could trace it, or keep it
+    /// waiting. May sleep, until there is a server at all.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES`; `EINTR` when killed.
+    #[inline]
+    pub(crate) fn admit(&self) -> Result {
+        self.enter(true)
+    }
+
+    /// As [`Self::admit`], but sleeps only if it may.
+    ///
+    /// # Errors
+    ///
+    /// As there; `ECHILD` instead of sleeping.
+    #[inline]
+    pub(crate) fn enter(&self, may_sleep: bool) -> Result {
+        self.conn.wait_init(may_sleep)?;
+        match self.options.owner() {
+            Some(owner) if !ids::current_is_all(owner.uid, owner.gid) => Err(EACCES),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether permissions are checked here, by the mode bits. A server that leaves access control lists
     /// to the client leaves all of it.
     pub(crate) fn checks_mode(&self) -> bool {
-        self.options.default_permissions || self.conn.has(InitFlags::POSIX_ACL)
+        self.options.checks_permissions() || self.conn.has(InitFlags::POSIX_ACL)
     }
 
-    /// Where ids depend on the mount, the server does not get to know them, and cannot check permissions.
-    fn check_idmap(&self, fc: &FsContext<'_, Fs>) -> Result {
+    /// Makes the superblock what INIT has settled, with room for requests of its size.
+    pub(crate) fn adopt(&self, sb: &mut NewSuper<'_, Fs>, fc: &FsContext<'_, Fs>) -> Result {
+        sb.setup_bdi(0, 0)?;
+        self.settle(sb).inspect_err(|_| {
+            fc.errorf(format_args!(
+                "the server cannot be used: {}",
+                InitFault::Idmap
+            ));
+        })
+    }
+
+    /// Makes the superblock what INIT has settled.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for ids that depend on the mount where permissions are not checked here: the server does not get
+    /// to know them, and cannot check either.
+    pub(crate) fn settle(&self, sb: &mut LockedSuper<'_, Fs>) -> Result {
         let negotiated = self.conn.negotiated().ok_or(EIO)?;
-        negotiated
-            .check_idmap(self.options.default_permissions)
-            .map_err(|fault| {
-                fc.errorf(format_args!("the server cannot be used: {fault}"));
-                EINVAL
-            })
-    }
-
-    /// Gets the device going and says INIT.
-    fn connect(&self, fc: &FsContext<'_, Fs>) -> Result {
-        let tag = fc.source().unwrap_or(c"");
-        self.device.driver().attach(&self.conn).inspect_err(|_| {
-            fc.errorf(fmt!("device \"{tag}\" is still in use"));
-        })?;
-        // From here on the end of the superblock gives the device back.
-        self.count();
-        self.device.restart().inspect_err(|error| {
-            fc.errorf(fmt!("device \"{tag}\" does not start: {error:?}"));
-        })?;
-        match self.conn.init() {
-            Ok(()) => Ok(()),
-            Err(InitError::Call(error)) => {
-                fc.errorf(fmt!(
-                    "the server of \"{tag}\" does not answer INIT: {error:?}"
-                ));
-                Err(error)
-            }
-            Err(InitError::Fault(fault)) => {
-                fc.errorf(format_args!("the server cannot be used: {fault}"));
-                Err(EPROTO)
-            }
+        let is_checked = self.options.checks_permissions();
+        negotiated.check_idmap(is_checked).map_err(|_| EINVAL)?;
+        sb.set_time_gran(negotiated.time_gran);
+        if negotiated.flags.contains(InitFlags::ALLOW_IDMAP) {
+            sb.allow_idmap();
         }
+        sb.set_export_op(export::operations(&self.conn));
+        let masks = InitFlags::POSIX_ACL | InitFlags::DONT_MASK;
+        if negotiated.flags.bits() & masks.bits() != 0 {
+            // Leaves the umask to the file system, too.
+            sb.set_posixacl();
+        }
+        let readahead = negotiated.max_readahead as usize / PAGE_SIZE;
+        sb.set_readahead(readahead, self.conn.read_pages());
+        Ok(())
     }
 }

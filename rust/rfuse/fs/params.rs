@@ -3,13 +3,26 @@
 //! Mount options.
 
 use super::Fs;
-use kernel::prelude::*;
-use rfuse_kapi::fs_context::{FsContext, ParamValue, Parameter, ParameterSpec};
+use kernel::{prelude::*, seq_file::SeqFile, seq_print, str::CString, sync::Arc};
+use rfuse_kapi::{
+    fs_context::{FsContext, ParamValue, Parameter, ParameterSpec},
+    seq_file::SeqFileExt,
+};
 
 const DEFAULT_PERMISSIONS: i32 = 0;
 const ALLOW_OTHER: i32 = 1;
 const DAX: i32 = 2;
 const WRITEBACK: i32 = 3;
+const FD: i32 = 4;
+const ROOTMODE: i32 = 5;
+const USER_ID: i32 = 6;
+const GROUP_ID: i32 = 7;
+const MAX_READ: i32 = 8;
+const BLKSIZE: i32 = 9;
+const SUBTYPE: i32 = 10;
+
+/// The least that `max_read=` limits a READ to, in bytes.
+const MIN_MAX_READ: u32 = 4096;
 
 /// The options by name.
 pub(crate) const PARAMETERS: &[ParameterSpec] = &[
@@ -17,14 +30,44 @@ pub(crate) const PARAMETERS: &[ParameterSpec] = &[
     ParameterSpec::flag(c"allow_other", ALLOW_OTHER),
     ParameterSpec::string(c"dax", DAX),
     ParameterSpec::string(c"writeback", WRITEBACK),
+    ParameterSpec::u32(c"fd", FD),
+    ParameterSpec::u32_octal(c"rootmode", ROOTMODE),
+    ParameterSpec::u32(c"user_id", USER_ID),
+    ParameterSpec::u32(c"group_id", GROUP_ID),
+    ParameterSpec::u32(c"max_read", MAX_READ),
+    ParameterSpec::u32(c"blksize", BLKSIZE),
+    ParameterSpec::string(c"subtype", SUBTYPE),
     ParameterSpec::END,
 ];
+
+/// Who may use a mount that is not for all.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner {
+    /// The user.
+    pub(crate) uid: u32,
+    /// The group.
+    pub(crate) gid: u32,
+}
 
 /// What a file system was mounted with.
 #[derive(Clone)]
 pub(crate) struct Options {
     /// The kernel checks permissions by mode bits; else the server is asked (ACCESS).
-    pub(crate) default_permissions: bool,
+    default_permissions: Option<bool>,
+    /// By which descriptor of `/dev/rfuse` the server is found; none for a virtio-fs device.
+    pub(crate) fd: Option<u32>,
+    /// The type and permissions of the root, until the server is asked.
+    pub(crate) root_mode: Option<u32>,
+    /// The user who mounts.
+    pub(crate) user_id: Option<u32>,
+    /// The group that mounts.
+    pub(crate) group_id: Option<u32>,
+    /// Users other than who mounts may use it.
+    pub(crate) allow_other: bool,
+    /// The most that one READ asks for, in bytes.
+    pub(crate) max_read: Option<u32>,
+    /// What follows the type's name and a dot.
+    pub(crate) subtype: Option<Arc<CString>>,
     /// Folios stay under writeback until the server has them, as with the C client, instead of being
     /// copied.
     pub(crate) writes_in_place: bool,
@@ -33,8 +76,55 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            default_permissions: true,
+            default_permissions: None,
+            fd: None,
+            root_mode: None,
+            user_id: None,
+            group_id: None,
+            allow_other: false,
+            max_read: None,
+            subtype: None,
             writes_in_place: false,
+        }
+    }
+}
+
+impl Options {
+    /// Whether the kernel checks permissions by mode bits; else the server is asked (ACCESS).
+    pub(crate) fn checks_permissions(&self) -> bool {
+        self.default_permissions.unwrap_or(self.fd.is_none())
+    }
+
+    /// Who may use the mount; none if all may. Every user of the guest may use a virtio-fs device.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        match (
+            self.allow_other || self.fd.is_none(),
+            self.user_id,
+            self.group_id,
+        ) {
+            (false, Some(uid), Some(gid)) => Some(Owner { uid, gid }),
+            _ => None,
+        }
+    }
+
+    /// Shows what differs from what a mount has by itself.
+    pub(crate) fn show(&self, m: &SeqFile) {
+        if let (Some(_), Some(uid), Some(gid)) = (self.fd, self.user_id, self.group_id) {
+            seq_print!(m, ",user_id={uid},group_id={gid}");
+        }
+        match (self.fd, self.checks_permissions()) {
+            (None, false) => m.write(b",nodefault_permissions"),
+            (Some(_), true) => m.write(b",default_permissions"),
+            _ => {}
+        }
+        if self.fd.is_some() && self.allow_other {
+            m.write(b",allow_other");
+        }
+        if let Some(max_read) = self.max_read {
+            seq_print!(m, ",max_read={max_read}");
+        }
+        if self.writes_in_place {
+            m.write(b",writeback=inplace");
         }
     }
 }
@@ -50,9 +140,26 @@ pub(crate) fn parse(
     parameter: &Parameter<'_>,
 ) -> Result {
     match (parameter.opt, &parameter.value) {
-        (DEFAULT_PERMISSIONS, _) => options.default_permissions = !parameter.negated,
-        // Every user of the guest may use the mount, as with the C client.
-        (ALLOW_OTHER, _) => {}
+        (DEFAULT_PERMISSIONS, _) => options.default_permissions = Some(!parameter.negated),
+        (ALLOW_OTHER, _) => options.allow_other = true,
+        (FD, ParamValue::U32(fd)) => options.fd = Some(*fd),
+        (ROOTMODE, ParamValue::U32(mode)) => options.root_mode = Some(*mode),
+        (USER_ID, ParamValue::U32(uid)) => options.user_id = Some(*uid),
+        (GROUP_ID, ParamValue::U32(gid)) => options.group_id = Some(*gid),
+        (MAX_READ, ParamValue::U32(bytes)) => options.max_read = Some((*bytes).max(MIN_MAX_READ)),
+        (BLKSIZE, _) => {
+            fc.errorf(fmt!(
+                "blksize= is for block devices, which rfuse does not mount"
+            ));
+            return Err(EINVAL);
+        }
+        (SUBTYPE, ParamValue::String(_)) if options.subtype.is_some() => {
+            fc.errorf(fmt!("a second subtype="));
+            return Err(EINVAL);
+        }
+        (SUBTYPE, ParamValue::String(name)) => {
+            options.subtype = Some(Arc::new((*name).try_into()?, GFP_KERNEL)?);
+        }
         (WRITEBACK, ParamValue::String(way)) => match way.to_bytes() {
             b"temp" => options.writes_in_place = false,
             b"inplace" => options.writes_in_place = true,

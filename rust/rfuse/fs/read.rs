@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
             .inode
             .super_data()
             .conn
-            .max_pages()
+            .read_pages()
             .saturating_mul(PAGE_SIZE);
         if self.folios.is_some() && self.bytes.saturating_add(folio.size()) > limit {
             self.send()?;

@@ -121,6 +121,7 @@ impl FileOperations for DirFileOps {
 
     fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {
         file.inode().data().check()?;
+        file.inode().super_data().admit()?;
         ioctl::ioctl(&file.data().handle, call)
     }
 

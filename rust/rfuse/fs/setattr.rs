@@ -30,6 +30,7 @@ const S_IXGRP: u16 = 0o010;
 pub(crate) fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_, Fs>) -> Result {
     let inode = dentry.inode().ok_or(ENOENT)?;
     inode.data().check()?;
+    inode.super_data().admit()?;
     if attr.take_kill() {
         kill_privileges(inode, attr)?;
     }

@@ -74,6 +74,7 @@ fn fetch(
 pub(crate) fn list(inode: &Inode<Fs>, buffer: Option<&mut [u8]>) -> Result<usize> {
     let (node, conn) = (inode.data(), &inode.super_data().conn);
     node.check()?;
+    inode.super_data().admit()?;
     supported(conn, Optional::Listxattr)?;
     let nodeid = node.nodeid();
     let Some(buffer) = buffer else {

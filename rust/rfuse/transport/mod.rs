@@ -2,11 +2,13 @@
 
 //! Ways to a server.
 
+pub(crate) mod chardev;
 pub(crate) mod virtio;
 
 use crate::conn::request::{OwnedRequest, Request};
 use kernel::prelude::*;
 use rfuse_kapi::handoff::{Chain, Waiter};
+use rfuse_proto::init::Negotiated;
 
 /// A way to a server.
 ///
@@ -30,12 +32,35 @@ pub(crate) trait Transport: Send + Sync {
     /// As [`Self::submit`].
     fn forget(&self, message: OwnedRequest) -> Result<(), OwnedRequest>;
 
+    /// Sends a message that asks the server to give up on the request of `waiter`. Does not sleep.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    fn interrupt(
+        &self,
+        message: OwnedRequest,
+        waiter: &Waiter<Request>,
+    ) -> Result<(), OwnedRequest>;
+
+    /// Whether the server is told of signals whatever the request. Else it is for requests that wait for others.
+    fn heeds_signals(&self) -> bool;
+
     /// Takes a request back that the server has not got yet. Does not sleep.
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest>;
 
     /// Cuts the server off: when this returns no request is the server's, and all of them are
     /// finished without an answer. May sleep.
     fn abort(&self);
+
+    /// Whether the server expects DESTROY at the end.
+    fn says_farewell(&self) -> bool;
+
+    /// INIT has settled what the server takes.
+    fn settled(&self, negotiated: &Negotiated);
+
+    /// The connection is over, after [`Self::abort`] or when nothing is in flight. May sleep.
+    fn detach(&self);
 
     /// How many requests are the server's, or wait for room.
     fn in_flight(&self) -> usize;

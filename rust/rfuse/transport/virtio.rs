@@ -25,6 +25,7 @@ use rfuse_kapi::{
     virtio::{Config, Device, Driver},
     virtqueue::Queue,
 };
+use rfuse_proto::init::Negotiated;
 
 /// `VIRTIO_ID_FS`.
 const DEVICE_ID: u32 = 26;
@@ -103,11 +104,6 @@ impl VirtioFs {
     /// The tag, by which it is mounted.
     pub(crate) fn tag(&self) -> &[u8] {
         &self.tag
-    }
-
-    /// What its connections share.
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
-        self.devices.engine()
     }
 
     /// Makes `connection` the device's, so that answers nobody waits for find it. Waits for an
@@ -267,6 +263,28 @@ impl Transport for Device<VirtioFs> {
             Some(queue) => queue.submit(message),
             None => Err(message),
         }
+    }
+
+    fn interrupt(
+        &self,
+        message: OwnedRequest,
+        _waiter: &Waiter<Request>,
+    ) -> Result<(), OwnedRequest> {
+        self.forget(message)
+    }
+
+    fn heeds_signals(&self) -> bool {
+        false
+    }
+
+    fn says_farewell(&self) -> bool {
+        true
+    }
+
+    fn settled(&self, _negotiated: &Negotiated) {}
+
+    fn detach(&self) {
+        self.driver().detach();
     }
 
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The raw protocol on the character device, for cases that look at it byte by byte: what a server without libfuse does.
+
+The file system under test says which device: /dev/rfuse, or /dev/fuse of the C client.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import struct
+import subprocess
+import threading
+
+from ktap import FS
+
+KIND = "rfuse" if FS == "rfuse" else "fuse"
+PATH = f"/dev/{KIND}"
+CLONE = 0x8004E500
+MINOR = 46
+BUFFER = 1 << 17
+LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FLUSH, INIT = 1, 2, 3, 14, 15, 16, 17, 18, 25, 26
+OPENDIR, READDIR, RELEASEDIR, ACCESS, INTERRUPT, BATCH_FORGET = 27, 28, 29, 34, 36, 42
+SILENT = (FORGET, BATCH_FORGET, INTERRUPT)
+DIRECTORY, REGULAR = 0o040755, 0o100644
+
+if not os.path.exists(PATH):
+    # A minor number that is not fixed has no node before the module is there.
+    subprocess.run(["modprobe", KIND], check=True)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Request:
+    """A request as it was read."""
+
+    def __init__(self, message):
+        self.message = message
+        (self.len, self.opcode, self.unique, self.nodeid, self.uid, self.gid, self.pid, _, _) = struct.unpack_from(
+            "<IIQQIIIHH", message)
+        self.body = message[40:]
+
+
+def mount(descriptor, point="/mnt", options="rootmode=40000,user_id=0,group_id=0", source="case"):
+    """mount(2), with the descriptor unless it is None."""
+    if descriptor is not None:
+        options = f"fd={descriptor},{options}"
+    if _libc.mount(source.encode(), point.encode(), KIND.encode(), 0, options.encode()):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def umount(point="/mnt", flags=0):
+    """umount2(2)."""
+    if _libc.umount2(point.encode(), flags):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def clone_of(descriptor):
+    """Another open file of the device, on the same connection."""
+    new = os.open(PATH, os.O_RDWR)
+    fcntl.ioctl(new, CLONE, struct.pack("<I", descriptor))
+    return new
+
+
+def read(descriptor, size=BUFFER):
+    """The next request."""
+    return Request(os.read(descriptor, size))
+
+
+def message(unique, payload=b"", error=0):
+    """An answer."""
+    return struct.pack("<IiQ", 16 + len(payload), -error, unique) + payload
+
+
+def answer(descriptor, request, payload=b"", error=0):
+    """Writes an answer."""
+    return os.write(descriptor, message(request.unique, payload, error))
+
+
+def readable(descriptor, seconds=0.0):
+    """The events that poll(2) finds in that time."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLOUT)
+    events = dict(poll.poll(0)).get(descriptor, 0)
+    if seconds and not events & (select.POLLIN | select.POLLERR):
+        poll.modify(descriptor, select.POLLIN)
+        events |= dict(poll.poll(seconds * 1000)).get(descriptor, 0)
+    return events
+
+
+def init_answer(max_write=65536, flags=0, minor=MINOR):
+    """The body of an answer to INIT."""
+    return struct.pack("<IIIIHHIIHHIIH22x", 7, minor, 131072, flags, 12, 9, max_write, 1, 32, 0, 0, 0, 0)
+
+
+def attributes(nodeid, mode, size=0):
+    """`struct fuse_attr`."""
+    return struct.pack("<QQQQQQIIIIIIIIII", nodeid, size, (size + 511) // 512, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+
+
+def entry(nodeid, mode, size=0, valid=0):
+    """`struct fuse_entry_out`."""
+    return struct.pack("<QQQQII", nodeid, 0, valid, valid, 0, 0) + attributes(nodeid, mode, size)
+
+
+def attr_out(nodeid, mode, size=0, valid=0):
+    """`struct fuse_attr_out`."""
+    return struct.pack("<QII", valid, 0, 0) + attributes(nodeid, mode, size)
+
+
+def open_out(handle=1, flags=0):
+    """`struct fuse_open_out`."""
+    return struct.pack("<QIi", handle, flags, 0)
+
+
+class Tree:
+    """Serves files of one directory: their contents by name. `late` are answers that somebody else gives."""
+
+    def __init__(self, files):
+        self.names = list(files)
+        self.contents = [files[name] for name in self.names]
+        self.late = {}
+        self.seen = []
+
+    def node(self, nodeid):
+        """Mode and contents."""
+        return (DIRECTORY, b"") if nodeid == 1 else (REGULAR, self.contents[nodeid - 2])
+
+    def reply(self, request):
+        """Payload and error of the answer."""
+        if request.opcode == INIT:
+            return init_answer(), 0
+        if request.opcode == LOOKUP:
+            name = request.body.rstrip(b"\0").decode()
+            if name not in self.names:
+                return b"", errno.ENOENT
+            index = self.names.index(name)
+            return entry(index + 2, REGULAR, len(self.contents[index])), 0
+        if request.opcode == GETATTR:
+            mode, content = self.node(request.nodeid)
+            return attr_out(request.nodeid, mode, len(content)), 0
+        if request.opcode in (OPEN, OPENDIR):
+            return open_out(), 0
+        if request.opcode == READ:
+            _, offset, size = struct.unpack_from("<QQI", request.body)
+            return self.node(request.nodeid)[1][offset:offset + size], 0
+        if request.opcode in (RELEASE, RELEASEDIR, FLUSH, ACCESS):
+            return b"", 0
+        return b"", errno.ENOSYS
+
+    def serve(self, descriptor):
+        """Answers until the connection ends."""
+        while True:
+            try:
+                request = read(descriptor)
+            except OSError as error:
+                if error.errno in (errno.ENODEV, errno.ECONNABORTED):
+                    return
+                raise
+            self.seen.append(request)
+            if request.opcode in SILENT or self.late.get(request.opcode, lambda _: False)(request):
+                continue
+            payload, error = self.reply(request)
+            try:
+                answer(descriptor, request, payload, error)
+            except OSError as failed:
+                if failed.errno not in (errno.ENOENT, errno.ENODEV):
+                    raise
+
+    def start(self, descriptor):
+        """Serves in a thread."""
+        thread = threading.Thread(target=self.serve, args=(descriptor,), daemon=True)
+        thread.start()
+        return thread

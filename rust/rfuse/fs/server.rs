@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who answers the requests of a mount.
+
+use super::{
+    attr::S_IFDIR,
+    inode::{self, Fresh, ROOT_ID},
+    mount::Mount,
+    params::Options,
+    Fs,
+};
+use crate::{
+    conn::{
+        session::{InitError, Settle},
+        Connection, Engine,
+    },
+    transport::{
+        chardev::{Channel, Client},
+        virtio::VirtioFs,
+        Transport,
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{aref::ARef, Arc},
+};
+use rfuse_kapi::{
+    fs_context::FsContext,
+    inode::Inode,
+    misc_device::OpenFile,
+    super_block::{ActiveSuper, NewSuper, SuperBlock},
+    virtio::Device,
+};
+use rfuse_proto::{
+    attr::{Attributes, Timeout},
+    wire::Attr,
+};
+
+/// Who answers.
+#[derive(Clone)]
+pub(crate) enum Server {
+    /// The server of a virtio-fs device.
+    Device(Arc<Device<VirtioFs>>),
+    /// Processes that have `/dev/rfuse` open.
+    Processes(Arc<Channel>),
+}
+
+impl Server {
+    /// The device that the context names by its tag.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` without a tag, `ENODEV` if there is none with it; the context's log says so.
+    pub(crate) fn by_tag(fc: &FsContext<'_, Fs>) -> Result<Self> {
+        let Some(tag) = fc.source() else {
+            fc.errorf(fmt!("neither a tag nor fd= given: mount -t rfuse TAG DIR"));
+            return Err(EINVAL);
+        };
+        let Some(device) = fc.shared().find(tag.to_bytes()) else {
+            fc.errorf(fmt!(
+                "no virtio-fs device with tag \"{tag}\" is bound to rfuse"
+            ));
+            return Err(ENODEV);
+        };
+        Ok(Self::Device(device))
+    }
+
+    /// The processes that have the descriptor `fd` of the device: those of another mount if it is in use.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF`, `EINVAL` for a descriptor of something else, `EPERM` if it was opened in another user namespace;
+    /// the context's log says so.
+    pub(crate) fn by_fd(fc: &FsContext<'_, Fs>, fd: u32) -> Result<(Self, OpenFile<Client>)> {
+        let file = OpenFile::<Client>::from_fd(fd).inspect_err(|_| {
+            fc.errorf(fmt!("fd={fd} is not an open file of /dev/rfuse"));
+        })?;
+        if !fc.is_of_user_ns(&file) {
+            fc.errorf(fmt!("fd={fd} was opened in another user namespace"));
+            return Err(EPERM);
+        }
+        let channel = match file.data().channel() {
+            Ok(channel) => channel.clone(),
+            Err(_) => Channel::new()?,
+        };
+        Ok((Self::Processes(channel), file))
+    }
+
+    /// Whether both are the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Device(device), Self::Device(other)) => Arc::ptr_eq(device, other),
+            (Self::Processes(channel), Self::Processes(other)) => Arc::ptr_eq(channel, other),
+            _ => false,
+        }
+    }
+
+    /// A connection to it; that of another mount if there is one.
+    pub(crate) fn connection(&self, engine: &Arc<Engine>) -> Result<Arc<Connection>> {
+        match self {
+            Self::Device(device) => Connection::new(engine.clone(), device.clone()),
+            Self::Processes(channel) => match channel.connection() {
+                Some(connection) => Ok(connection),
+                None => Connection::new(engine.clone(), channel.clone()),
+            },
+        }
+    }
+
+    /// Ends what [`Mount::connect`] has begun. May sleep.
+    pub(crate) fn detach(&self) {
+        match self {
+            Self::Device(device) => Transport::detach(&**device),
+            Self::Processes(channel) => Transport::detach(&**channel),
+        }
+    }
+}
+
+impl Mount {
+    /// Gets the server going, and says INIT. The root, unless it is to be asked for.
+    ///
+    /// # Errors
+    ///
+    /// Why the server cannot be used; the context's log says so.
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        sb: &mut NewSuper<'_, Fs>,
+        fc: &FsContext<'_, Fs>,
+        file: Option<&OpenFile<Client>>,
+    ) -> Result<Option<ARef<Inode<Fs>>>> {
+        match (&self.server, file) {
+            (Server::Device(device), _) => {
+                self.start_device(fc, device)?;
+                self.say_init(fc)?;
+                self.adopt(sb, fc)?;
+                Ok(None)
+            }
+            (Server::Processes(channel), Some(file)) => {
+                self.start_processes(fc, channel, file.data())?;
+                sb.setup_bdi(0, 0)?;
+                match file.data().waits_for_init() {
+                    true => {
+                        self.say_init(fc)?;
+                        self.settle(sb)?;
+                    }
+                    false => self.conn.init_later(Settling::of(self, sb)?)?,
+                }
+                self.given_root(sb, fc).map(Some)
+            }
+            (Server::Processes(_), None) => Err(EINVAL),
+        }
+    }
+
+    fn start_device(&self, fc: &FsContext<'_, Fs>, device: &Device<VirtioFs>) -> Result {
+        let tag = fc.source().unwrap_or(c"");
+        device.driver().attach(&self.conn).inspect_err(|_| {
+            fc.errorf(fmt!("device \"{tag}\" is still in use"));
+        })?;
+        // From here on the end of the superblock gives the device back.
+        self.count();
+        device.restart().inspect_err(|error| {
+            fc.errorf(fmt!("device \"{tag}\" does not start: {error:?}"));
+        })
+    }
+
+    fn start_processes(
+        &self,
+        fc: &FsContext<'_, Fs>,
+        channel: &Arc<Channel>,
+        client: &Arc<Client>,
+    ) -> Result {
+        client.attach(channel).inspect_err(|_| {
+            fc.errorf(fmt!("the file of fd= was used for a mount that is gone"));
+        })?;
+        channel.start(&self.conn);
+        self.count();
+        Ok(())
+    }
+
+    fn say_init(&self, fc: &FsContext<'_, Fs>) -> Result {
+        let source = fc.source().unwrap_or(c"");
+        match self.conn.init() {
+            Ok(()) => Ok(()),
+            Err(InitError::Call(error)) => {
+                fc.errorf(fmt!(
+                    "the server of \"{source}\" does not answer INIT: {error:?}"
+                ));
+                Err(error)
+            }
+            Err(InitError::Fault(fault)) => {
+                fc.errorf(format_args!("the server cannot be used: {fault}"));
+                Err(EPROTO)
+            }
+        }
+    }
+
+    /// The root as the mount options have it: whoever serves it may not answer before it is mounted.
+    fn given_root(&self, sb: &SuperBlock<Fs>, fc: &FsContext<'_, Fs>) -> Result<ARef<Inode<Fs>>> {
+        let mode = self.options.root_mode.unwrap_or(0);
+        if mode & u32::from(S_IFMT) != u32::from(S_IFDIR) {
+            fc.errorf(fmt!("rootmode={mode:o} is not that of a directory"));
+            return Err(ENOTDIR);
+        }
+        let attributes = Attributes::from_attr(&Attr {
+            ino: ROOT_ID,
+            mode,
+            nlink: 1,
+            ..Attr::default()
+        })
+        .map_err(|_| EINVAL)?;
+        let fresh = Fresh {
+            attributes: &attributes,
+            valid: Timeout::ZERO,
+            asked_at: self.conn.attr_version(),
+        };
+        inode::inside(sb, ROOT_ID, 0, &fresh)
+    }
+}
+
+const S_IFMT: u16 = 0o170_000;
+
+/// What a mount has left to do when INIT is answered.
+struct Settling {
+    mount: Arc<Mount>,
+    sb: ActiveSuper<Fs>,
+}
+
+impl Settling {
+    fn of(mount: &Arc<Mount>, sb: &NewSuper<'_, Fs>) -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                mount: mount.clone(),
+                sb: sb.activate(),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+impl Settle for Settling {
+    fn settle(self: KBox<Self>, _conn: &Connection) -> Result {
+        self.sb.locked(|sb| self.mount.settle(sb))
+    }
+}
+
+/// Refuses a mount by descriptor that lacks what such a mount must say.
+pub(crate) fn check_options(fc: &FsContext<'_, Fs>, options: &Options) -> Result {
+    match (options.user_id, options.group_id, options.root_mode) {
+        (Some(_), Some(_), Some(_)) => Ok(()),
+        _ => {
+            fc.errorf(fmt!(
+                "fd= needs rootmode=, user_id= and group_id= beside it"
+            ));
+            Err(EINVAL)
+        }
+    }
+}

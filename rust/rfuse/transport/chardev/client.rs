@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An open file of the device: it reads requests, and writes answers.
+
+use super::{
+    channel::{Channel, Copying},
+    processing::Processing,
+};
+use crate::{
+    conn::request::{OwnedRequest, Request},
+    LocalModule,
+};
+use kernel::{
+    ioctl::{_IO, _IOR},
+    iov::{IovIterDest, IovIterSource},
+    new_spinlock,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc, SetOnce, SpinLock,
+    },
+    uaccess::{UserPtr, UserSlice},
+};
+use rfuse_kapi::{
+    handoff::Chain,
+    misc_device::{MiscDevice, OpenFile},
+    poll::{Events, PollTable, Signals},
+    transfer::Transfer,
+    user_copy::{copy_from_peer, copy_to_peer, fault_in_dest, fault_in_source, readable_len},
+};
+use rfuse_proto::{
+    op::INTERRUPT_BIT,
+    wire::{Opcode, OutHeader},
+};
+
+/// `FUSE_DEV_IOC_CLONE`: attaches the file to the channel of another one.
+const CLONE: u32 = _IOR::<u32>(229, 0);
+
+/// `FUSE_DEV_IOC_SYNC_INIT`: `mount(2)` waits for the answer to INIT.
+const SYNC_INIT: u32 = _IO(229, 3);
+
+/// The largest error number that an answer may name.
+const MAX_ERROR: i32 = 511;
+
+/// An open file of `/dev/rfuse`.
+#[pin_data]
+pub(crate) struct Client {
+    channel: SetOnce<Arc<Channel>>,
+    #[pin]
+    processing: SpinLock<Processing>,
+    waits_for_init: Atomic<bool>,
+}
+
+impl Client {
+    /// Reads and writes `channel` from now on. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it has one.
+    pub(crate) fn attach(self: &Arc<Self>, channel: &Arc<Channel>) -> Result {
+        channel.add(self)?;
+        if self.channel.populate(channel.clone()) {
+            return Ok(());
+        }
+        let _ = channel.forget_client(self);
+        Err(EINVAL)
+    }
+
+    /// What it reads and writes.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` before it is used for a mount.
+    pub(crate) fn channel(&self) -> Result<&Arc<Channel>> {
+        self.channel.as_ref().ok_or(EPERM)
+    }
+
+    /// Whether the mount is to wait for the answer to INIT.
+    pub(crate) fn waits_for_init(&self) -> bool {
+        self.waits_for_init.load(Relaxed)
+    }
+
+    /// What was read here and is not answered.
+    pub(super) fn take_all(&self) -> Chain<Request> {
+        self.processing.lock().take_all()
+    }
+
+    /// Has a request read. `None` if it was not, and another one may be.
+    fn deliver(
+        &self,
+        channel: &Channel,
+        (copying, mut request): (Copying<'_>, OwnedRequest),
+        iter: &mut IovIterDest<'_>,
+    ) -> Result<Option<usize>> {
+        let len = readable_len(&mut *request).unwrap_or(usize::MAX);
+        if len > iter.len() {
+            let error = match request.opcode() {
+                Some(Opcode::Setxattr) => E2BIG,
+                _ => EIO,
+            };
+            request.failed(error);
+            channel.end(copying, request);
+            return Ok(None);
+        }
+        match copy_to_peer(&mut *request, iter) {
+            Ok(len) => {
+                self.was_read(channel, copying, request);
+                Ok(Some(len))
+            }
+            Err(_) => {
+                // Whoever serves the fault may need an answer to this request, or never come back.
+                channel.put_back(request);
+                drop(copying);
+                fault_in_dest(iter, len).map(|()| None)
+            }
+        }
+    }
+
+    fn was_read(&self, channel: &Channel, copying: Copying<'_>, mut request: OwnedRequest) {
+        if !request.expects_answer() {
+            request.written(0);
+            return channel.end(copying, request);
+        }
+        let unique = request.unique();
+        self.processing.lock().add(request);
+        drop(copying);
+        channel.was_read(unique);
+    }
+
+    /// Takes an answer over: the header is read already.
+    fn answer(
+        &self,
+        channel: &Channel,
+        header: &OutHeader,
+        iter: &mut IovIterSource<'_>,
+    ) -> Result {
+        let unique = header.unique;
+        loop {
+            let copying = channel.begin_copy().ok_or(ENOENT)?;
+            let mut request = self.processing.lock().take(unique).ok_or(ENOENT)?;
+            let result = take_answer(&mut request, header, iter);
+            if result != Err(EFAULT) {
+                channel.was_answered(unique);
+                channel.end(copying, request);
+                return result;
+            }
+            // As for reading.
+            self.processing.lock().add(request);
+            drop(copying);
+            let len = iter.len();
+            if let Err(error) = fault_in_source(iter, len) {
+                self.give_up(channel, unique);
+                return Err(error);
+            }
+        }
+    }
+
+    /// An answer cannot be read: its request ends with `EIO`.
+    fn give_up(&self, channel: &Channel, unique: u64) {
+        let Some(copying) = channel.begin_copy() else {
+            return;
+        };
+        let taken = self.processing.lock().take(unique);
+        if let Some(mut request) = taken {
+            request.failed(EIO);
+            channel.end(copying, request);
+        }
+    }
+
+    /// The server's word on an INTERRUPT.
+    fn interrupt_answer(&self, channel: &Channel, header: &OutHeader, len: usize) -> Result {
+        let unique = header.unique & !INTERRUPT_BIT;
+        if !self.processing.lock().has(unique) {
+            return Err(ENOENT);
+        }
+        if len != size_of::<OutHeader>() {
+            return Err(EINVAL);
+        }
+        match Error::from_errno(header.error) {
+            ENOSYS => channel.set_no_interrupt(),
+            EAGAIN => channel.interrupt_again(unique),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn clone_of(self: &Arc<Self>, argument: usize) -> Result {
+        let mut reader = UserSlice::new(UserPtr::from_addr(argument), size_of::<u32>()).reader();
+        let fd = reader.read::<u32>()?;
+        let other = OpenFile::<Self>::from_fd(fd).map_err(|_| EINVAL)?;
+        self.attach(other.data().channel()?)
+    }
+}
+
+/// Fills the request with its answer. `EFAULT` leaves it unanswered.
+fn take_answer(
+    request: &mut OwnedRequest,
+    header: &OutHeader,
+    iter: &mut IovIterSource<'_>,
+) -> Result {
+    let fits = match header.error {
+        0 => request.takes_answer(header.len as usize),
+        _ => iter.is_empty(),
+    };
+    if !fits {
+        request.failed(EIO);
+        return Err(EINVAL);
+    }
+    copy_from_peer(&mut **request, header.as_bytes(), iter)?;
+    request.written(header.len as usize);
+    Ok(())
+}
+
+fn read_header(iter: &mut IovIterSource<'_>) -> Result<OutHeader> {
+    let mut bytes = [0_u8; size_of::<OutHeader>()];
+    if iter.len() < bytes.len() {
+        return Err(EINVAL);
+    }
+    if iter.copy_from_iter(&mut bytes) != bytes.len() {
+        return Err(EFAULT);
+    }
+    Ok(OutHeader::read_from_prefix(&bytes).map_err(|_| EINVAL)?.0)
+}
+
+impl MiscDevice for Client {
+    type OwnerModule = LocalModule;
+    type Shared = ();
+
+    const NAME: &'static CStr = c"rfuse";
+
+    fn open(_shared: &Arc<()>) -> Result<Arc<Self>> {
+        let processing = Processing::new()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                channel: SetOnce::new(),
+                processing <- new_spinlock!(processing),
+                waits_for_init: Atomic::new(false),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn release(this: Arc<Self>) {
+        if let Ok(channel) = this.channel() {
+            channel.remove(&this);
+        }
+    }
+
+    fn read(this: &Arc<Self>, iter: &mut IovIterDest<'_>, waits: bool) -> Result<usize> {
+        let channel = this.channel()?;
+        if iter.len() < channel.min_read() {
+            return Err(EINVAL);
+        }
+        loop {
+            let next = channel.next(waits)?;
+            if let Some(len) = this.deliver(channel, next, iter)? {
+                return Ok(len);
+            }
+        }
+    }
+
+    fn write(this: &Arc<Self>, iter: &mut IovIterSource<'_>) -> Result<usize> {
+        let channel = this.channel()?;
+        let len = iter.len();
+        let header = read_header(iter)?;
+        if header.len as usize != len || header.unique == 0 {
+            return Err(EINVAL);
+        }
+        if header.error > 0 || header.error < MAX_ERROR.wrapping_neg() {
+            return Err(EINVAL);
+        }
+        match header.unique & INTERRUPT_BIT {
+            0 => this.answer(channel, &header, iter)?,
+            _ => this.interrupt_answer(channel, &header, len)?,
+        }
+        Ok(len)
+    }
+
+    fn poll(this: &Arc<Self>, table: &PollTable<'_>) -> Events {
+        this.channel()
+            .map_or(Events::ERROR, |channel| channel.poll(table))
+    }
+
+    fn signals(this: &Arc<Self>) -> Option<&Signals> {
+        this.channel().ok().map(|channel| channel.signals())
+    }
+
+    fn ioctl(this: &Arc<Self>, command: u32, argument: usize) -> Result<isize> {
+        match command {
+            CLONE => this.clone_of(argument)?,
+            SYNC_INIT => this.waits_for_init.store(true, Relaxed),
+            _ => return Err(ENOTTY),
+        }
+        Ok(0)
+    }
+
+    fn show_fdinfo(_this: &Arc<Self>, _m: &SeqFile) {}
+}
