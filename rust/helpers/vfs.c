@@ -511,3 +511,24 @@ __rfuse_helper bool rfuse_helper_current_is_all(uid_t uid, gid_t gid)
 	return uid_eq(cred->euid, kuid) && uid_eq(cred->suid, kuid) && uid_eq(cred->uid, kuid) &&
 	       gid_eq(cred->egid, kgid) && gid_eq(cred->sgid, kgid) && gid_eq(cred->gid, kgid);
 }
+
+/* The directory and the inode are locked. */
+__rfuse_helper int rfuse_helper_dentry_removed(struct dentry *dentry)
+{
+	if (d_mountpoint(dentry))
+		return -EBUSY;
+	if (d_is_dir(dentry)) {
+		shrink_dcache_parent(dentry);
+		if (!simple_empty(dentry))
+			return -ENOTEMPTY;
+		d_inode(dentry)->i_flags |= S_DEAD;
+	}
+	dont_mount(dentry);
+	clear_nlink(d_inode(dentry));
+	return 0;
+}
+
+__rfuse_helper void rfuse_helper_inode_lock_parent(struct inode *inode)
+{
+	inode_lock_nested(inode, I_MUTEX_PARENT);
+}

@@ -14,7 +14,7 @@ use crate::{
 };
 use core::{marker::PhantomData, mem::ManuallyDrop, ops::Deref, ptr, ptr::NonNull, slice};
 use kernel::{
-    error::{from_err_ptr, from_result},
+    error::{from_err_ptr, from_result, to_result},
     prelude::*,
     sync::{
         aref::{ARef, AlwaysRefCounted},
@@ -177,6 +177,26 @@ impl<T: FileSystem> Dentry<T> {
     pub fn d_invalidate(&self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::d_invalidate(self.as_ptr()) };
+    }
+
+    /// The name is gone from the file system: so is it here, and what it stands for loses all its links. The
+    /// directory is locked. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if something is mounted on it, `ENOTEMPTY` for a directory with names that are used, `ENOENT`
+    /// without an inode.
+    pub fn removed(&self) -> Result {
+        let inode = self.inode().ok_or(ENOENT)?;
+        let dentry = self.as_ptr();
+        {
+            let _locked = inode.lock();
+            // SAFETY: By the type invariant; the inode is locked.
+            to_result(unsafe { bindings::dentry_removed(dentry) })?;
+        }
+        // SAFETY: As above.
+        unsafe { bindings::d_delete(dentry) };
+        Ok(())
     }
 
     /// Prunes the unused dentries below this one. May sleep.

@@ -13,11 +13,18 @@ use crate::{
     seq_file::SeqFile,
     stat::StatFs,
     super_block::{self, FilledSuper, NewSuper, SuperBlock},
+    super_slot::Slots,
     walk::{LookupFlags, Walk},
     xattr::XattrChange,
 };
 use kernel::{
-    container_of, error::to_result, module::this_module, prelude::*, sync::Arc, types::Opaque,
+    container_of,
+    error::to_result,
+    module::this_module,
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex},
+    types::Opaque,
     ModuleMetadata,
 };
 
@@ -189,6 +196,8 @@ pub struct Registration<T: FileSystem> {
     cache: InodeCache<T>,
     shared: Arc<T::Shared>,
     #[pin]
+    slots: Mutex<Slots<T>>,
+    #[pin]
     fs: Opaque<bindings::file_system_type>,
 }
 
@@ -206,6 +215,7 @@ impl<T: FileSystem> Registration<T> {
         try_pin_init!(Self {
             cache: InodeCache::new()?,
             shared,
+            slots <- new_mutex!(KVec::new()),
             fs <- Opaque::try_ffi_init(|slot: *mut bindings::file_system_type| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { slot.write(Self::file_system_type()) };
@@ -242,6 +252,10 @@ impl<T: FileSystem> Registration<T> {
 
     pub(crate) fn shared(&self) -> &Arc<T::Shared> {
         &self.shared
+    }
+
+    pub(crate) fn slots(&self) -> &Mutex<Slots<T>> {
+        &self.slots
     }
 
     pub(crate) fn cache(&self) -> &InodeCache<T> {

@@ -5,9 +5,9 @@
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
 use crate::{
-    address_space::Mapping, bindings, fs::FileSystem, ids::MntIdmap, inode_cache::InodeSlot,
-    inode_operations::Permission, stat::KStat, super_block::SuperBlock, time::Timespec,
-    walk::RefWalk,
+    address_space::Mapping, bindings, dentry::Dentry, fs::FileSystem, ids::MntIdmap,
+    inode_cache::InodeSlot, inode_operations::Permission, stat::KStat, super_block::SuperBlock,
+    time::Timespec, walk::RefWalk,
 };
 use core::{marker::PhantomData, ops::Deref, ptr, ptr::NonNull};
 use kernel::{
@@ -164,6 +164,29 @@ impl<T: FileSystem> Inode<T> {
         unsafe { bindings::inode_lock(self.as_ptr()) };
         // INVARIANT: Just locked.
         InodeLock(self, NotThreadSafe)
+    }
+
+    /// As [`Self::lock`], for a directory that another inode is locked after (`I_MUTEX_PARENT`). May sleep.
+    pub fn lock_as_parent(&self) -> InodeLock<'_, T> {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::inode_lock_parent(self.as_ptr()) };
+        // INVARIANT: Just locked.
+        InodeLock(self, NotThreadSafe)
+    }
+
+    /// A dentry of it, if there is one; for a directory the only one (`d_find_alias`).
+    pub fn d_find_alias(&self) -> Option<ARef<Dentry<T>>> {
+        // SAFETY: By the type invariant. A result is a referenced dentry of the same superblock.
+        unsafe {
+            let dentry = bindings::d_find_alias(self.as_ptr());
+            NonNull::new(dentry).map(|dentry| ARef::from_raw(dentry.cast()))
+        }
+    }
+
+    /// Drops the dentries of it that nobody uses (`d_prune_aliases`). May sleep.
+    pub fn d_prune_aliases(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::d_prune_aliases(self.as_ptr()) };
     }
 
     /// As [`Self::lock`], if nobody has it locked. Does not sleep.

@@ -48,6 +48,7 @@ pub mod security;
 pub mod seq_file;
 pub mod stat;
 pub mod super_block;
+pub mod super_slot;
 pub mod temp_pages;
 pub mod time;
 pub mod transfer;

@@ -13,7 +13,7 @@ use crate::{
     inode::{Inode, LentInode},
     inode_cache::InodeCache,
     seq_file::SeqFile,
-    xattr,
+    super_slot, xattr,
 };
 use core::{
     marker::PhantomData,
@@ -75,6 +75,12 @@ impl<T: FileSystem> SuperBlock<T> {
     pub fn dev(&self) -> u32 {
         // SAFETY: By the type invariant; set by `sget_fc` once and for all.
         unsafe { (*self.as_ptr()).s_dev }
+    }
+
+    /// Drops all dentries that nobody uses (`shrink_dcache_sb`). May sleep.
+    pub fn shrink_dcache(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::shrink_dcache_sb(self.as_ptr()) };
     }
 
     /// Whether the superblock is read-only (`SB_RDONLY`).
@@ -355,6 +361,8 @@ pub(crate) unsafe extern "C" fn kill_sb<T: FileSystem>(sb: *mut bindings::super_
             bindings::sync_filesystem(sb);
         }
     }
+    // SAFETY: As above.
+    super_slot::close::<T>(unsafe { SuperBlock::from_raw(sb) });
     T::shutdown_super(&data);
     // SAFETY: The superblock is anonymous: `set_anon_super_fc` gave it its device.
     unsafe { bindings::kill_anon_super(sb) };

@@ -37,6 +37,7 @@ pub mod flags;
 pub mod forget;
 pub mod init;
 pub mod lock_owner;
+pub mod notify;
 pub mod op;
 pub mod reply;
 pub mod state;

@@ -381,6 +381,17 @@ pub const HEADER: usize = size_of::<InHeader>();
 /// Marks the number of a request for the INTERRUPT that is to end it (`FUSE_INT_REQ_BIT`).
 pub const INTERRUPT_BIT: u64 = 1;
 
+/// Marks the number of a request that was read before, maybe (`FUSE_UNIQUE_RESEND`).
+pub const RESEND_BIT: u64 = 1 << 63;
+
+/// Changes the number of a request that is encoded.
+pub fn set_unique(message: &mut [u8], unique: u64) {
+    let at = core::mem::offset_of!(InHeader, unique);
+    if let Some(bytes) = message.get_mut(at..at.saturating_add(size_of::<u64>())) {
+        bytes.copy_from_slice(&unique.to_ne_bytes());
+    }
+}
+
 /// Writes one FORGET, or one BATCH_FORGET of as many `nodes` as fit, into `buffer`.
 ///
 /// Returns the message's length in bytes and the number of nodes in it.

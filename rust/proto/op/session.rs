@@ -3,7 +3,7 @@
 //! Beginning and end of a connection.
 
 use super::{Operation, ReplyFault};
-use crate::wire::{InitIn, InterruptIn, Opcode};
+use crate::wire::{InitIn, InterruptIn, NotifyRetrieveIn, Opcode};
 
 /// INIT: its reply has several lengths and is read as a tail, see
 /// [`Negotiated::from_reply`](crate::init::Negotiated::from_reply).
@@ -75,6 +75,44 @@ impl Operation for Interrupt {
         InterruptIn {
             unique: self.unique,
         }
+    }
+
+    fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {
+        Ok(())
+    }
+}
+
+/// NOTIFY_REPLY: data of the page cache that the server has asked for; they follow the request. Has no answer.
+#[derive(Clone, Copy, Debug)]
+pub struct NotifyReply {
+    /// The node.
+    pub nodeid: u64,
+    /// Where they begin, in bytes.
+    pub offset: u64,
+    /// Their length in bytes.
+    pub size: u32,
+}
+
+impl Operation for NotifyReply {
+    const OPCODE: Opcode = Opcode::NotifyReply;
+    type In = NotifyRetrieveIn;
+    type Out = ();
+    type Reply = ();
+
+    fn nodeid(&self) -> u64 {
+        self.nodeid
+    }
+
+    fn body(&self) -> NotifyRetrieveIn {
+        NotifyRetrieveIn {
+            offset: self.offset,
+            size: self.size,
+            ..NotifyRetrieveIn::default()
+        }
+    }
+
+    fn data_len(&self) -> u32 {
+        self.size
     }
 
     fn reply(&self, (): (), _tail: usize) -> Result<(), ReplyFault> {

@@ -34,6 +34,28 @@ impl Connection {
         }
     }
 
+    /// Sends something that has no answer, by a number of the server's choice. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENODEV` after the end.
+    pub(crate) fn send_message<O: Operation>(
+        &self,
+        operation: &O,
+        unique: u64,
+        payload: Payload,
+    ) -> Result {
+        let blank = Request::new(Role::Message, payload);
+        let mut message = self.engine.requests.alloc(blank, Gfp::Kernel)?;
+        let caller = Caller {
+            unique,
+            ..self.caller()
+        };
+        message.encode(operation, &caller)?;
+        message.expect_no_answer();
+        self.transport.submit(message).map_err(|_| ENODEV)
+    }
+
     /// Asks the server to give up on the request with this number.
     pub(crate) fn interrupt_message(&self, unique: u64) -> Result<OwnedRequest> {
         let blank = Request::new(Role::Message, Payload::None);

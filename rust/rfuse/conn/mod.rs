@@ -103,6 +103,8 @@ pub(crate) struct Connection {
     missing: Atomic<u32>,
     lock_owners: lock_owner::Key,
     max_read_pages: Atomic<usize>,
+    epoch: Atomic<u64>,
+    epoch_began: Atomic<u64>,
     /// How many superblocks use it.
     superblocks: Atomic<usize>,
     #[pin]
@@ -129,6 +131,8 @@ impl Connection {
                 missing: Atomic::new(0),
                 lock_owners: lock_owner::Key::new(rfuse_kapi::random::words()),
                 max_read_pages: Atomic::new(usize::MAX),
+                epoch: Atomic::new(0),
+                epoch_began: Atomic::new(0),
                 superblocks: Atomic::new(0),
                 written <- Written::new(),
                 background <- Background::new(),
@@ -181,10 +185,18 @@ impl Connection {
         let Some(negotiated) = self.negotiated() else {
             return PAGE_SIZE;
         };
-        let limit = match negotiated.flags.contains(InitFlags::BIG_WRITES) {
-            true => negotiated.max_write as usize,
-            false => PAGE_SIZE,
+        match negotiated.flags.contains(InitFlags::BIG_WRITES) {
+            true => self.max_reply(pos),
+            false => self.max_reply(pos).min(PAGE_SIZE),
+        }
+    }
+
+    /// The most bytes from the byte `pos` on that the server reads with one request.
+    pub(crate) fn max_reply(&self, pos: u64) -> usize {
+        let Some(negotiated) = self.negotiated() else {
+            return PAGE_SIZE;
         };
+        let limit = negotiated.max_write as usize;
         // Bytes that do not begin with a page touch one more.
         let in_page = pos as usize & PAGE_SIZE.wrapping_sub(1);
         let pages = usize::from(negotiated.max_pages).saturating_mul(PAGE_SIZE);
@@ -207,6 +219,18 @@ impl Connection {
         self.attr_version.fetch_add(1, Relaxed).wrapping_add(1)
     }
 
+    /// The number of the epoch of names, and the attribute version at which it began.
+    #[inline]
+    pub(crate) fn epoch(&self) -> (u64, u64) {
+        (self.epoch.read_once(), self.epoch_began.read_once())
+    }
+
+    /// Names that are cached hold no longer.
+    pub(crate) fn begin_epoch(&self) {
+        self.epoch_began.store(self.next_attr_version(), Relaxed);
+        let _ = self.epoch.fetch_add(1, Full);
+    }
+
     /// A superblock begins to use it.
     pub(crate) fn add_superblock(&self) {
         let _ = self.superblocks.fetch_add(1, Relaxed);
@@ -220,6 +244,11 @@ impl Connection {
     /// Whether more than one superblock uses it.
     pub(crate) fn is_shared(&self) -> bool {
         self.superblocks.load(Relaxed) > 1
+    }
+
+    /// Whether INIT was answered, and the server not cut off since.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.phase.read_once() == Phase::Connected as u32
     }
 
     /// Whether the server was cut off.

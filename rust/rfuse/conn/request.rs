@@ -13,7 +13,7 @@ use rfuse_kapi::{
     transfer::{Buffers, Transfer},
 };
 use rfuse_proto::{
-    op::{self, Caller, Operation, Undo, INTERRUPT_BIT},
+    op::{self, Caller, Operation, Undo, INTERRUPT_BIT, RESEND_BIT},
     reply,
     wire::{Opcode, OutHeader},
 };
@@ -204,6 +204,17 @@ impl Request {
     pub(crate) fn takes_answer(&self, len: usize) -> bool {
         let most = self.reply_len.saturating_add(self.payload.capacity());
         (self.reply_len..=most).contains(&len)
+    }
+
+    /// The server is to read it once more, and to know that it may have before.
+    pub(crate) fn resend(&mut self) {
+        self.unique |= RESEND_BIT;
+        let unique = self.unique;
+        let out = match self.spill.is_empty() {
+            true => self.out.as_mut_slice(),
+            false => self.spill.as_mut_slice(),
+        };
+        op::set_unique(out, unique);
     }
 
     /// Whether it asks the server to give up on another request.

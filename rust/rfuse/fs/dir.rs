@@ -4,15 +4,12 @@
 
 use super::{
     acl, attr, create, fileattr,
-    inode::{self, deadline, expired, Fresh},
+    inode::{self, Fresh},
     mount::Fs,
-    names, setattr, xattr,
+    name_word, names, setattr, xattr,
 };
 use crate::conn::Connection;
-use kernel::{
-    prelude::*,
-    sync::{aref::ARef, atomic::Relaxed},
-};
+use kernel::{prelude::*, sync::aref::ARef};
 use rfuse_kapi::{
     atomic_open::{AtomicOpen, Opened, Tmpfile},
     dentry::{Dentry, LentDentry, LockedName, Looked, NewName, Unhashed},
@@ -185,17 +182,14 @@ pub(crate) fn lookup<'a>(dir: &Inode<Fs>, dentry: Unhashed<'a, Fs>) -> Result<Lo
     let asked_at = conn.attr_version();
     match ask(conn, dir.data().nodeid(), dentry.name())? {
         Lookup::Negative(valid) => {
-            dentry.word().store(deadline(valid), Relaxed);
+            name_word::hold(dentry.word(), conn, asked_at, valid);
             dentry.splice(None)
         }
         Lookup::Found(node) => {
             let inode = iget(dentry.super_block(), &node, asked_at)?;
             dir.data().advise_plus();
             let looked = dentry.splice(Some(inode))?;
-            looked
-                .dentry()
-                .word()
-                .store(deadline(node.entry_valid), Relaxed);
+            name_word::hold(looked.dentry().word(), conn, asked_at, node.entry_valid);
             Ok(looked)
         }
     }
@@ -245,7 +239,8 @@ pub(crate) fn revalidate(
         return Ok(false);
     }
     let must_ask = flags.excl() || flags.reval();
-    if !must_ask && !expired(dentry.word().read_once()) {
+    let conn = &dir.super_data().conn;
+    if !must_ask && !name_word::has_expired(dentry.word().read_once(), conn) {
         if inode.is_some_and(|inode| inode.data().take_from_listing()) {
             dir.data().advise_plus();
         }
@@ -285,6 +280,6 @@ fn ask_again(dir: &Inode<Fs>, name: &[u8], dentry: &Dentry<Fs>) -> Result<bool> 
         return Ok(false);
     }
     inode::update(inode, &fresh(&node, asked_at));
-    dentry.word().store(deadline(node.entry_valid), Relaxed);
+    name_word::hold(dentry.word(), conn, asked_at, node.entry_valid);
     Ok(true)
 }

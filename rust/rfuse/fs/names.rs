@@ -2,9 +2,9 @@
 
 //! Names that come and go: making, linking, removing and renaming.
 
-use super::{dir, inode::deadline, mount::Fs};
+use super::{dir, mount::Fs, name_word};
 use crate::conn::Connection;
-use kernel::{prelude::*, sync::atomic::Relaxed};
+use kernel::prelude::*;
 use rfuse_kapi::{
     dentry::{LockedName, Looked, NewName, StableName},
     ids::{self, MntIdmap},
@@ -141,11 +141,9 @@ pub(crate) fn enter<'a>(
 ) -> Result<Looked<'a, Fs>> {
     let inode = dir::iget(dir.super_block(), node, asked_at)?;
     let looked = name.instantiate(inode)?;
-    looked
-        .dentry()
-        .word()
-        .store(deadline(node.entry_valid), Relaxed);
-    dir.data().change_names(&dir.super_data().conn);
+    let conn = &dir.super_data().conn;
+    name_word::hold(looked.dentry().word(), conn, asked_at, node.entry_valid);
+    dir.data().change_names(conn);
     Ok(looked)
 }
 
@@ -269,7 +267,7 @@ where
 
 /// A name is gone, and with it a link of what it stood for.
 fn unlinked(conn: &Connection, name: &LockedName<'_, Fs>) {
-    name.word().store(0, Relaxed);
+    name_word::expire(name.word());
     if let Some(inode) = name.inode() {
         inode.data().drop_link(conn, inode);
     }

@@ -8,10 +8,10 @@
 use super::{
     dir::fresh,
     handle::{Handle, HandleKind},
-    inode::{self, deadline},
-    ioctl,
+    inode, ioctl,
     kept::Mark,
     mount::Fs,
+    name_word,
 };
 use crate::conn::{request::Payload, Connection};
 use core::ops::ControlFlow;
@@ -19,7 +19,7 @@ use kernel::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
-    sync::{atomic::Relaxed, Arc, Mutex},
+    sync::{Arc, Mutex},
 };
 use rfuse_kapi::{
     dentry::{d_alloc_parallel, d_lookup, Dentry, Name, Parallel},
@@ -323,7 +323,8 @@ fn link_node(parent: &Dentry<Fs>, name: &[u8], node: &Node, asked_at: u64) -> Re
             inode.data().mark_from_listing();
             // From here on the inode has the lookup.
             if let Ok(dentry) = dentry.splice(Some(inode)) {
-                dentry.word().store(deadline(node.entry_valid), Relaxed);
+                let conn = &sb.data().conn;
+                name_word::hold(dentry.word(), conn, asked_at, node.entry_valid);
             }
             Ok(())
         }
@@ -343,6 +344,7 @@ fn renew(dentry: &Dentry<Fs>, node: &Node, asked_at: u64) -> bool {
     }
     inode.data().looked_up();
     inode::update(inode, &fresh(node, asked_at));
-    dentry.word().store(deadline(node.entry_valid), Relaxed);
+    let conn = &dentry.super_block().data().conn;
+    name_word::hold(dentry.word(), conn, asked_at, node.entry_valid);
     true
 }

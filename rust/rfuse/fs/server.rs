@@ -6,6 +6,7 @@ use super::{
     attr::S_IFDIR,
     inode::{self, Fresh, ROOT_ID},
     mount::Mount,
+    notify::Notified,
     params::Options,
     Fs,
 };
@@ -135,7 +136,7 @@ impl Mount {
                 Ok(None)
             }
             (Server::Processes(channel), Some(file)) => {
-                self.start_processes(fc, channel, file.data())?;
+                self.start_processes(fc, channel, file.data(), Notified::of(sb)?)?;
                 sb.setup_bdi(0, 0)?;
                 match file.data().waits_for_init() {
                     true => {
@@ -167,11 +168,12 @@ impl Mount {
         fc: &FsContext<'_, Fs>,
         channel: &Arc<Channel>,
         client: &Arc<Client>,
+        listener: Arc<Notified>,
     ) -> Result {
         client.attach(channel).inspect_err(|_| {
             fc.errorf(fmt!("the file of fd= was used for a mount that is gone"));
         })?;
-        channel.start(&self.conn);
+        channel.start(&self.conn, listener);
         self.count();
         Ok(())
     }

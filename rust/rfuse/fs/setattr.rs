@@ -7,6 +7,7 @@ use super::{
     file::RegularFile,
     inode,
     mount::Fs,
+    name_word,
     times::{self, time},
     writeback,
 };
@@ -57,7 +58,7 @@ pub(crate) fn setattr(idmap: &MntIdmap, dentry: &Dentry<Fs>, attr: &mut Iattr<'_
     inode.forget_all_cached_acls();
     if attr.mode().is_some() && inode.is_dir() {
         // Who may search it may have changed.
-        dentry.word().store(0, kernel::sync::atomic::Relaxed);
+        name_word::expire(dentry.word());
     }
     Ok(())
 }

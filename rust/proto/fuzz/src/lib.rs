@@ -13,6 +13,7 @@ pub mod dirents;
 pub mod forget;
 pub mod init;
 pub mod listing;
+pub mod notify;
 pub mod reply;
 pub mod request;
 pub mod seeds;
@@ -21,12 +22,13 @@ pub mod seeds;
 pub type Run = fn(&[u8]);
 
 /// All targets.
-pub const TARGETS: [(&str, Run); 6] = [
+pub const TARGETS: [(&str, Run); 7] = [
     ("reply", reply::run),
     ("dirents", dirents::run),
     ("direntplus", direntplus::run),
     ("init", init::run),
     ("forget", forget::run),
+    ("notify", notify::run),
     ("request", request::run),
 ];
 

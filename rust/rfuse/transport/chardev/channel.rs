@@ -2,7 +2,7 @@
 
 //! A connection as the processes of its server see it: what they are to read, and who of them reads.
 
-use super::{client::Client, pending::Pending};
+use super::{client::Client, pending::Pending, Listener};
 use crate::{
     conn::{
         request::{OwnedRequest, Request},
@@ -15,7 +15,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{Atomic, Full, Relaxed},
-        Arc, Mutex, SpinLock,
+        Arc, Mutex, SetOnce, SpinLock,
     },
 };
 use rfuse_kapi::{
@@ -50,6 +50,8 @@ pub(crate) struct Channel {
     #[pin]
     readers: PollQueue,
     signals: Signals,
+    /// Who hears of what the server tells unasked.
+    listener: SetOnce<Arc<dyn Listener>>,
     /// Those who read and write it.
     #[pin]
     clients: Mutex<KVec<Arc<Client>>>,
@@ -99,6 +101,7 @@ impl Channel {
                 state <- new_spinlock!(State { pending: Pending::new(), is_cut: false }),
                 readers <- PollQueue::new(),
                 signals: Signals::new(),
+                listener: SetOnce::new(),
                 clients <- new_mutex!(KVec::new()),
                 connection <- new_mutex!(None),
                 copies: Atomic::new(0),
@@ -113,8 +116,10 @@ impl Channel {
         )
     }
 
-    /// The channel is that of `connection` from now on. May sleep.
-    pub(crate) fn start(&self, connection: &Arc<Connection>) {
+    /// The channel is that of `connection` from now on, and `listener` hears of what the server tells unasked.
+    /// May sleep.
+    pub(crate) fn start(&self, connection: &Arc<Connection>, listener: Arc<dyn Listener>) {
+        let _ = self.listener.populate(listener);
         *self.connection.lock() = Some(connection.clone());
     }
 
@@ -213,6 +218,30 @@ impl Channel {
         if let Some(message) = message {
             drop(self.queue_one(message, false, Pending::push_interrupt));
         }
+    }
+
+    /// What was read and is not answered is to be read again, in order and before all else.
+    pub(super) fn resend(&self) -> Result {
+        let mut read = Chain::new();
+        for client in self.clients.lock().iter() {
+            read.append(&mut client.take_all());
+        }
+        let mut requests = KVec::new();
+        for mut request in read {
+            self.was_answered(request.unique());
+            request.resend();
+            requests.push(request, GFP_KERNEL)?;
+        }
+        requests.sort_unstable_by_key(|request| core::cmp::Reverse(request.unique()));
+        for request in requests {
+            self.put_back(request);
+        }
+        Ok(())
+    }
+
+    /// Who hears of what the server tells unasked.
+    pub(super) fn listener(&self) -> Option<&Arc<dyn Listener>> {
+        self.listener.as_ref()
     }
 
     /// The server does not know INTERRUPT.

@@ -30,6 +30,7 @@ use rfuse_kapi::{
     user_copy::{copy_from_peer, copy_to_peer, fault_in_dest, fault_in_source, readable_len},
 };
 use rfuse_proto::{
+    notify::{self, Notification, NotifyFault},
     op::INTERRUPT_BIT,
     wire::{Opcode, OutHeader},
 };
@@ -39,6 +40,9 @@ const CLONE: u32 = _IOR::<u32>(229, 0);
 
 /// `FUSE_DEV_IOC_SYNC_INIT`: `mount(2)` waits for the answer to INIT.
 const SYNC_INIT: u32 = _IO(229, 3);
+
+/// The longest notification, in bytes, but for data to store.
+const MAX_HEAD: usize = 1 << 20;
 
 /// The largest error number that an answer may name.
 const MAX_ERROR: i32 = 511;
@@ -212,6 +216,29 @@ fn take_answer(
     Ok(())
 }
 
+/// The server tells something unasked: `code` says what.
+fn notified(channel: &Channel, code: i32, iter: &mut IovIterSource<'_>) -> Result {
+    let connection = channel.connection().ok_or(EINVAL)?;
+    if !connection.is_connected() {
+        return Err(EINVAL);
+    }
+    let len = iter.len();
+    let head_len = notify::head_len(code, len);
+    if head_len > MAX_HEAD {
+        return Err(EINVAL);
+    }
+    let mut head = KVec::zeroed(head_len, GFP_KERNEL)?;
+    if iter.copy_from_iter(&mut head) < head_len {
+        return Err(EFAULT);
+    }
+    match notify::parse(code, &head, len, connection.name_max()) {
+        Ok(Notification::Resend) => channel.resend(),
+        Ok(it) => channel.listener().ok_or(EINVAL)?.notify(it, iter),
+        Err(NotifyFault::LongName) => Err(ENAMETOOLONG),
+        Err(_) => Err(EINVAL),
+    }
+}
+
 fn read_header(iter: &mut IovIterSource<'_>) -> Result<OutHeader> {
     let mut bytes = [0_u8; size_of::<OutHeader>()];
     if iter.len() < bytes.len() {
@@ -264,8 +291,11 @@ impl MiscDevice for Client {
         let channel = this.channel()?;
         let len = iter.len();
         let header = read_header(iter)?;
-        if header.len as usize != len || header.unique == 0 {
+        if header.len as usize != len {
             return Err(EINVAL);
+        }
+        if header.unique == 0 {
+            return notified(channel, header.error, iter).map(|()| len);
         }
         if header.error > 0 || header.error < MAX_ERROR.wrapping_neg() {
             return Err(EINVAL);
