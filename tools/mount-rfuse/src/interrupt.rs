@@ -22,13 +22,13 @@ static UNINTERRUPTIBLE: Mutex<()> = Mutex::new(());
 /// # Errors
 ///
 /// Those of `pthread_sigmask(3)` and of starting a thread.
-pub fn watch() -> io::Result<()> {
+pub fn watch(program: &'static str) -> io::Result<()> {
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
     signals.thread_block()?;
     thread::Builder::new().spawn(move || loop {
         if let Ok(signal) = signals.wait() {
             let _held = hold();
-            report::problem(format_args!("interrupted by {signal}"));
+            report::problem(program, format_args!("interrupted by {signal}"));
             process::exit(EXIT_INTERRUPTED.into());
         }
     })?;
