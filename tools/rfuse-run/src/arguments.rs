@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Character device (/dev/TYPE)
     #[arg(long, value_name = "PATH")]
     device: Option<PathBuf>,
+    /// Deny the daemon the right to mount, for one that tries that first (CAP_SYS_ADMIN)
+    #[arg(long)]
+    pub no_mount: bool,
     /// Say each step, and print the kernel's remarks
     #[arg(short, long)]
     pub verbose: bool,

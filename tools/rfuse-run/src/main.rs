@@ -17,6 +17,7 @@ use clap::Parser;
 use mount_rfuse::error::Error;
 use mount_rfuse::report::{self, Report};
 use mount_rfuse::session::Session;
+use rustix::thread::{remove_capability_from_bounding_set, CapabilitySet};
 
 use crate::arguments::Arguments;
 
@@ -53,10 +54,15 @@ fn run(arguments: &Arguments) -> Result<ExitStatus> {
     let plan = arguments.plan()?;
     let report = Report::new(PROGRAM, arguments.verbose);
     // Before anything is mounted: whoever is told to end then still unmounts.
-    let forwarder = signals::Forwarder::block().context("cannot block signals")?;
+    let forwarder = signals::Forwarder::new().context("cannot handle signals")?;
     let session = Session::mount(Path::new("/"), &plan, report)?;
     let command = arguments.daemon(&session.point());
     report.step(format_args!("running {command:?}"));
+    if arguments.no_mount {
+        // The right to unmount stays here: a bounding set counts for what is run.
+        remove_capability_from_bounding_set(CapabilitySet::SYS_ADMIN)
+            .context("cannot take CAP_SYS_ADMIN from the daemon")?;
+    }
     let running = session.start(command)?;
     forwarder
         .forward_to(running.pid())

@@ -5,28 +5,22 @@
 use std::io;
 use std::thread;
 
-use nix::sys::signal::{kill, SigSet, Signal};
+use nix::sys::signal::{kill, Signal};
 use nix::unistd::Pid;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
 
-/// The signals, blocked. A daemon is started with none blocked.
-pub struct Forwarder(SigSet);
+/// The signals, which end this process no more. By handlers: a daemon would inherit a mask.
+pub struct Forwarder(Signals);
 
 impl Forwarder {
-    /// Blocks them, for the threads to come as well.
+    /// From now on they wait.
     ///
     /// # Errors
     ///
-    /// Those of `pthread_sigmask(3)`.
-    pub fn block() -> io::Result<Self> {
-        let signals = [
-            Signal::SIGINT,
-            Signal::SIGQUIT,
-            Signal::SIGTERM,
-            Signal::SIGHUP,
-        ];
-        let signals: SigSet = signals.into_iter().collect();
-        signals.thread_block()?;
-        Ok(Self(signals))
+    /// Those of `sigaction(2)`.
+    pub fn new() -> io::Result<Self> {
+        Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map(Self)
     }
 
     /// From now on that process gets them.
@@ -34,12 +28,12 @@ impl Forwarder {
     /// # Errors
     ///
     /// Those of starting a thread.
-    pub fn forward_to(self, pid: u32) -> io::Result<()> {
+    pub fn forward_to(mut self, pid: u32) -> io::Result<()> {
         let pid = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
         thread::Builder::new().spawn(move || {
-            while let Ok(signal) = self.0.wait() {
+            for number in self.0.forever() {
                 // It may have ended just now.
-                let _ = kill(pid, signal);
+                let _ = Signal::try_from(number).map(|signal| kill(pid, signal));
             }
         })?;
         Ok(())
