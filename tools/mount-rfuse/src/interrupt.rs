@@ -27,7 +27,7 @@ static UNINTERRUPTIBLE: Mutex<()> = Mutex::new(());
 pub fn watch(program: &'static str) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     thread::Builder::new().spawn(move || {
-        for number in signals.forever() {
+        if let Some(number) = signals.forever().next() {
             let _held = hold();
             let name = Signal::try_from(number).map_or("a signal", Signal::as_str);
             report::problem(program, format_args!("interrupted by {name}"));
