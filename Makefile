@@ -49,7 +49,7 @@ damage = $(foreach name,SEED ANSWERS SECS DAMAGE,$(if $($(name)),--set 'RFUSE_$(
 # Needed by a build against set-up's own kernel only.
 ready := $(if $(KDIR),,setup)
 modules := $(if $(filter debug,$(KERNEL)),module-debug rig-modules-debug,module rig-modules)
-built := $(if $(filter debug,$(KERNEL)),debug-kernel) suites hostile $(if $(filter rfuse,$(FS)),$(modules) tools)
+built := $(if $(filter debug,$(KERNEL)),debug-kernel) suites hostile tools $(if $(filter rfuse,$(FS)),$(modules))
 debug_source = $$(readlink -f build/kernel-debug)/source
 
 .PHONY: $(shell sed -n "s/^\([a-z-]*\):.*/\1/p" $(firstword $(MAKEFILE_LIST)))
@@ -66,14 +66,15 @@ rig-modules: setup
 rig-modules-debug: debug-kernel
 	@KDIR=$(debug_source) scripts/kbuild --source qemu-test/modules build/rig-modules-debug
 
-tools: setup ## mount.rfuse
+tools: setup ## mount.rfuse, rfuse-run
 	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
 
 hostile: setup ## the virtio-fs server of the tests that lies
 	@$(in_root) cargo build --quiet --release --manifest-path qemu-test/hostile/Cargo.toml
 
-suites: setup ## the test suites of crates.io that cases call
+suites: setup ## the test suites of crates.io and the examples of libfuse that cases call
 	@scripts/suites
+	@scripts/libfuse
 
 setup: ## whatever is missing: Debian tree, kernel, guest image (KERNEL_VERSION=…, RFUSE_CACHE=…)
 	@scripts/setup

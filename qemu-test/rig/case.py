@@ -4,7 +4,8 @@
     # about: one line that says what it proves
     # timeout: 60            seconds (60)
     # long: 600              it has a long form (RIG_LONG=percent, for `make test-long`), of that many seconds at most
-    # programs: fsx          suites of scripts/suites.crates that it calls
+    # programs: fsx          programs that it calls, of scripts/suites.crates, fuse-NAME of scripts/libfuse.examples,
+                             or of our own (rfuse-run)
     # share: TAG [OPTIONS]   a shared directory, and options for its virtiofsd; may be repeated
     # share: TAG of=OTHER [OPTIONS]   another server of OTHER's directory
     # share: TAG server=hostile [OPTIONS]   the tree of qemu-test/hostile, and options for that

@@ -11,7 +11,8 @@ def guest_files(cases, kernel=None, module=None, extra=()):
     files = {f"rig/guest/{path.relative_to(paths.GUEST)}": path
              for path in paths.GUEST.rglob("*") if path.is_file() and path.name != "initrd-init"}
     files |= {f"rig/cases/{case.name}": paths.CASES / case.name for case in cases}
-    files |= {f"rig/guest/bin/{name}": suite(name) for case in cases for name in case.programs.split()}
+    files |= {f"rig/guest/bin/{name}": program(name) for case in cases for name in case.programs.split()}
+    files["rig/guest/mktree"] = paths.HOST / "mktree"
     files["rig/hostile/seeds"] = paths.RIG / "hostile" / "seeds"
     if module:
         files["rig/rfuse.ko"] = module
@@ -21,12 +22,12 @@ def guest_files(cases, kernel=None, module=None, extra=()):
     return files
 
 
-def suite(name):
-    """A program of scripts/suites.crates."""
-    path = paths.SUITES / name
-    if not path.exists():
-        raise RuntimeError(f"{path} is not built: run 'make suites' first")
-    return path
+def program(name):
+    """A program of scripts/suites.crates, of scripts/libfuse.examples, or of our own."""
+    for folder in (paths.SUITES, paths.PROGRAMS):
+        if (folder / name).exists():
+            return folder / name
+    raise RuntimeError(f"{name} is not built: run 'make suites tools hostile' first")
 
 
 def stripped_module(run, kernel):

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::tree::Tree;
 
-    const QUIET: Report = Report { verbose: false };
+    const QUIET: Report = Report::QUIET;
     const PLAIN: &str = "25 30 0:23 / /proc rw - proc proc rw\n";
 
     fn guest() -> Tree {

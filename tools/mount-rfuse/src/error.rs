@@ -5,12 +5,13 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use thiserror::Error;
 
 /// How mount.rfuse is called.
 pub const USAGE: &str =
-    "mount.rfuse TAG DIRECTORY [-fnrsvw] [-N NAMESPACE] [-o OPTIONS] [-t rfuse[.SUBTYPE]]";
+    "mount.rfuse TAG|DAEMON#SOURCE DIRECTORY [-fnrsvw] [-N NAMESPACE] [-o OPTIONS] [-t rfuse[.DAEMON]]";
 
 /// A failed mount: one line that names the culprit and says what to do.
 #[derive(Debug, Error)]
@@ -178,6 +179,41 @@ pub enum Error {
         reason: String,
     },
 
+    /// The caller has no right to mount where it is.
+    #[error("the kernel does not permit this process to mount; run it as root, or in user and mount namespaces of its own")]
+    MayNotMount,
+
+    /// The character device cannot be opened.
+    #[error("cannot open device '{}' ({}); see that its module is loaded, and has that device", path.display(), plain(error))]
+    CharacterDevice {
+        /// The device.
+        path: PathBuf,
+        /// What open(2) said.
+        error: io::Error,
+    },
+
+    /// No user has that name.
+    #[error("option 'setuid={0}': no such user; correct the name")]
+    User(String),
+
+    /// The daemon could not be started.
+    #[error("cannot run '{}' ({}); install it, or correct its name", program.to_string_lossy(), plain(error))]
+    Daemon {
+        /// The program.
+        program: OsString,
+        /// What execve(2) said.
+        error: io::Error,
+    },
+
+    /// The daemon did not serve.
+    #[error("'{}' failed ({status}); what it says is above", program.to_string_lossy())]
+    DaemonEnded {
+        /// The program.
+        program: OsString,
+        /// How it ended.
+        status: ExitStatus,
+    },
+
     /// A remount of something that is not ours.
     #[error("cannot remount '{}': no file system of type rfuse is mounted there; mount it first", target.display())]
     NotMounted {
@@ -226,7 +262,12 @@ impl Error {
     /// The exit code that mount(8) gives this kind of failure.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::NotRoot | Self::NotPermitted | Self::Namespace { .. } => 1,
+            Self::Usage(_)
+            | Self::NotRoot
+            | Self::NotPermitted
+            | Self::MayNotMount
+            | Self::User(_)
+            | Self::Namespace { .. } => 1,
             Self::ModuleMissing { .. }
             | Self::Modprobe { .. }
             | Self::ModuleFile { .. }
@@ -242,6 +283,9 @@ impl Error {
             | Self::UnknownTag { .. }
             | Self::AlreadyMounted { .. }
             | Self::Mount { .. }
+            | Self::CharacterDevice { .. }
+            | Self::Daemon { .. }
+            | Self::DaemonEnded { .. }
             | Self::NotMounted { .. }
             | Self::Remount { .. } => 32,
         }

@@ -3,17 +3,19 @@
 //! A file system context: fsopen(2), fsconfig(2), fsmount(2), and the messages that come with them.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::CWD;
 use rustix::io::{read, Errno};
 use rustix::mount::{
     fsconfig_create, fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
-    fspick, FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags,
+    fspick, move_mount, FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MoveMountFlags,
 };
 
-use crate::error::plain;
+use crate::error::{plain, Error};
 use crate::module::FILE_SYSTEM;
 use crate::options::FsOption;
 use crate::report::Report;
@@ -98,10 +100,10 @@ impl FsContext {
     /// # Errors
     ///
     /// ENODEV: the type is not registered; EPERM: CAP_SYS_ADMIN is missing.
-    pub fn open(report: Report) -> rustix::io::Result<Self> {
-        report.step(format_args!("opening a context of type {FILE_SYSTEM}"));
+    pub fn open(fs_type: &str, report: Report) -> rustix::io::Result<Self> {
+        report.step(format_args!("opening a context of type {fs_type}"));
         Ok(Self {
-            descriptor: fsopen(FILE_SYSTEM, FsOpenFlags::FSOPEN_CLOEXEC)?,
+            descriptor: fsopen(fs_type, FsOpenFlags::FSOPEN_CLOEXEC)?,
             report,
         })
     }
@@ -119,18 +121,30 @@ impl FsContext {
         })
     }
 
-    /// Sets one option.
+    /// Sets one option. `sloppy` forgives those that the file system does not know.
     ///
     /// # Errors
     ///
-    /// What the file system says of it.
-    pub fn set(&self, option: &FsOption) -> Result<(), Refusal> {
+    /// [`Error::Option`] with what the file system says of it.
+    pub fn set(&self, option: &FsOption, sloppy: bool) -> Result<(), Error> {
         self.report.step(format_args!("option {option}"));
         let descriptor = self.descriptor.as_fd();
-        self.heard(match &option.value {
+        let result = self.heard(match &option.value {
             Some(value) => fsconfig_set_string(descriptor, &option.key, value),
             None => fsconfig_set_flag(descriptor, &option.key),
-        })
+        });
+        match result {
+            Err(refusal) if sloppy && refusal.is_unknown_parameter() => {
+                let reason = refusal.reason;
+                self.report
+                    .step(format_args!("option '{option}' ignored: {reason}"));
+                Ok(())
+            }
+            result => result.map_err(|refusal| Error::Option {
+                option: option.to_string(),
+                reason: refusal.reason,
+            }),
+        }
     }
 
     /// Sets what to mount.
@@ -168,12 +182,23 @@ impl FsContext {
         self.heard(fsconfig_reconfigure(self.descriptor.as_fd()))
     }
 
-    /// A mount of the superblock that is not attached anywhere yet.
+    /// Mounts the superblock at `target`; returns the mount's number.
     ///
     /// # Errors
     ///
-    /// Those of `fsmount(2)`.
-    pub fn mount(&self, attributes: MountAttrFlags) -> Result<OwnedFd, Refusal> {
+    /// What the kernel says.
+    pub fn attach(&self, attributes: MountAttrFlags, target: &Path) -> Result<u64, String> {
+        let mount = self.mount(attributes).map_err(|refusal| refusal.reason)?;
+        let id = mount_id(&mount).map_err(|error| plain(&error))?;
+        self.report
+            .step(format_args!("attaching it to '{}'", target.display()));
+        let how = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
+        move_mount(mount.as_fd(), "", CWD, target, how).map_err(|errno| plain(&errno.into()))?;
+        Ok(id)
+    }
+
+    /// A mount of the superblock that is not attached anywhere yet.
+    fn mount(&self, attributes: MountAttrFlags) -> Result<OwnedFd, Refusal> {
         let mount = fsmount(
             self.descriptor.as_fd(),
             FsMountFlags::FSMOUNT_CLOEXEC,
@@ -212,9 +237,24 @@ impl FsContext {
     }
 }
 
+/// A mount's number, without a question to the file system.
+fn mount_id(mount: &OwnedFd) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", mount.as_raw_fd()))?;
+    let mut lines = text.lines();
+    let id = lines.find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse().ok());
+    id.ok_or_else(|| io::Error::other("fdinfo has no mnt_id"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mounts_are_numbered() {
+        let proc = OwnedFd::from(fs::File::open("/proc").unwrap());
+        let mount = crate::mountinfo::at(Path::new("/"), Path::new("/proc")).unwrap();
+        assert_eq!(mount_id(&proc).unwrap(), mount.unwrap().id);
+    }
 
     fn message(level: Level, text: &str) -> Message {
         Message {

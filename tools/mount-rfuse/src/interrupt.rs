@@ -8,7 +8,9 @@ use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::error::EXIT_INTERRUPTED;
 use crate::report;
@@ -17,18 +19,18 @@ static UNINTERRUPTIBLE: Mutex<()> = Mutex::new(());
 
 /// From now on a signal ends the process with [`EXIT_INTERRUPTED`].
 ///
-/// Call it before any other thread exists: it blocks the signals for the threads to come.
+/// Handlers, as a mask would be inherited by what is run.
 ///
 /// # Errors
 ///
-/// Those of `pthread_sigmask(3)` and of starting a thread.
-pub fn watch() -> io::Result<()> {
-    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
-    signals.thread_block()?;
-    thread::Builder::new().spawn(move || loop {
-        if let Ok(signal) = signals.wait() {
+/// Those of `sigaction(2)` and of starting a thread.
+pub fn watch(program: &'static str) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::Builder::new().spawn(move || {
+        if let Some(number) = signals.forever().next() {
             let _held = hold();
-            report::problem(format_args!("interrupted by {signal}"));
+            let name = Signal::try_from(number).map_or("a signal", Signal::as_str);
+            report::problem(program, format_args!("interrupted by {name}"));
             process::exit(EXIT_INTERRUPTED.into());
         }
     })?;

@@ -1,22 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `mount.rfuse TAG DIRECTORY`: what mount(8) calls for file systems of type rfuse.
-//!
-//! It loads the module, takes the tag's device from the kernel's own virtiofs driver if that has
-//! it unused, and mounts with the new mount API, so that the kernel's own words reach the user.
-
-mod arguments;
-mod device;
-mod error;
-mod fscontext;
-mod interrupt;
-mod module;
-mod mount;
-mod mountinfo;
-mod options;
-mod report;
-#[cfg(test)]
-mod tree;
+//! `mount.rfuse SOURCE DIRECTORY`: what mount(8) calls for file systems of type rfuse.
 
 use std::env;
 use std::ffi::OsStr;
@@ -29,22 +13,26 @@ use std::process::{self, ExitCode};
 use rustix::process::{geteuid, getuid};
 use rustix::thread::{move_into_link_name_space, LinkNameSpaceType};
 
-use crate::arguments::{Arguments, Command};
-use crate::error::{Error, EXIT_INTERNAL, USAGE};
-use crate::report::Report;
+use mount_rfuse::arguments::{self, Arguments, Command};
+use mount_rfuse::error::{Error, EXIT_INTERNAL, USAGE};
+use mount_rfuse::report::{self, Report};
+use mount_rfuse::{interrupt, mount};
+
+const PROGRAM: &str = "mount.rfuse";
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(|details| {
-        report::problem(format_args!(
-            "internal error, please report it: {}",
-            details.to_string().replace('\n', " ")
-        ));
+        let text = details.to_string().replace('\n', " ");
+        report::problem(
+            PROGRAM,
+            format_args!("internal error, please report it: {text}"),
+        );
         process::exit(EXIT_INTERNAL.into());
     }));
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::problem(&error);
+            report::problem(PROGRAM, &error);
             error.exit_code().into()
         }
     }
@@ -53,13 +41,13 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Error> {
     match arguments::parse(env::args_os().skip(1))? {
         Command::Help => println!("{USAGE}"),
-        Command::Version => println!("mount.rfuse {}", env!("CARGO_PKG_VERSION")),
-        Command::Mount(arguments) => mount(&arguments)?,
+        Command::Version => println!("{PROGRAM} {}", env!("CARGO_PKG_VERSION")),
+        Command::Mount(arguments) => as_root(&arguments)?,
     }
     Ok(())
 }
 
-fn mount(arguments: &Arguments) -> Result<(), Error> {
+fn as_root(arguments: &Arguments) -> Result<(), Error> {
     // With a set-user-id bit RFUSE_MODULE would load any module for any user.
     if !(getuid().is_root() && geteuid().is_root()) {
         return Err(Error::NotRoot);
@@ -68,10 +56,8 @@ fn mount(arguments: &Arguments) -> Result<(), Error> {
     if let Some(name) = &arguments.namespace {
         enter(name)?;
     }
-    interrupt::watch().map_err(Error::system("watch for signals"))?;
-    let report = Report {
-        verbose: arguments.verbose,
-    };
+    interrupt::watch(PROGRAM).map_err(Error::system("watch for signals"))?;
+    let report = Report::new(PROGRAM, arguments.verbose);
     mount::run(Path::new("/"), arguments, report)
 }
 

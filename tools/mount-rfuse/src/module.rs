@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::tree::Tree;
 
-    const QUIET: Report = Report { verbose: false };
+    const QUIET: Report = Report::QUIET;
 
     #[test]
     fn a_known_type_needs_no_module() {

@@ -5,14 +5,13 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
 use rustix::io::Errno;
-use rustix::mount::{mount_remount, move_mount, MountFlags, MoveMountFlags};
+use rustix::mount::{mount_remount, MountFlags};
 
 use crate::arguments::Arguments;
+use crate::daemon;
 use crate::device;
 use crate::error::{plain, Error};
 use crate::fscontext::{FsContext, Refusal};
@@ -28,6 +27,9 @@ use crate::report::Report;
 /// Any of [`Error`] but those of the command line.
 pub fn run(root: &Path, arguments: &Arguments, report: Report) -> Result<(), Error> {
     let mut options = Options::parse(&arguments.options)?;
+    if let Some(daemon) = daemon::of(arguments, &options)? {
+        return daemon.mount(root, arguments, &options, report);
+    }
     options
         .file_system
         .extend(arguments.subtype.iter().map(|subtype| FsOption {
@@ -56,7 +58,9 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn mount(&self) -> Result<(), Error> {
-        check_mount_point(&self.arguments.target)?;
+        if !self.options.is_served() {
+            check_mount_point(&self.arguments.target)?;
+        }
         if self.arguments.fake {
             return self.pretend();
         }
@@ -113,61 +117,42 @@ impl Job<'_> {
     }
 
     fn mount_tag(&self, tag: &OsStr) -> Result<(), Error> {
-        self.refuse_stacking(tag)?;
-        let context = FsContext::open(self.report).map_err(|errno| match errno {
+        if !self.options.is_served() {
+            self.refuse_stacking(tag)?;
+        }
+        let context = FsContext::open(FILE_SYSTEM, self.report).map_err(|errno| match errno {
             Errno::PERM => Error::NotPermitted,
             errno => self.mount_error(tag, plain(&errno.into())),
         })?;
         // A mistyped option must not cost the device its driver: options come first.
         for option in &self.options.file_system {
-            self.set(&context, option)?;
+            context.set(option, self.arguments.sloppy)?;
         }
         context
             .set_source(tag)
             .map_err(|refusal| self.mount_error(tag, refusal.reason))?;
-        device::take(self.root, tag, self.report)?;
+        if !self.options.is_served() {
+            device::take(self.root, tag, self.report)?;
+        }
         context
             .create()
             .map_err(|refusal| self.creation_error(tag, refusal))?;
-        self.attach(&context)
-            .map_err(|reason| self.mount_error(tag, reason))
-    }
-
-    fn attach(&self, context: &FsContext) -> Result<(), String> {
-        let target = &self.arguments.target;
         let flags = self.options.per_mount.applied_to(MountFlags::empty());
-        let mount = context
-            .mount(attributes(flags))
-            .map_err(|refusal| refusal.reason)?;
-        self.report
-            .step(format_args!("attaching it to '{}'", target.display()));
-        let how = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
-        move_mount(mount.as_fd(), "", CWD, target, how).map_err(|errno| plain(&errno.into()))
-    }
-
-    fn set(&self, context: &FsContext, option: &FsOption) -> Result<(), Error> {
-        match context.set(option) {
-            Err(refusal) if self.arguments.sloppy && refusal.is_unknown_parameter() => {
-                self.report.step(format_args!(
-                    "option '{option}' ignored: {}",
-                    refusal.reason
-                ));
-                Ok(())
-            }
-            result => result.map_err(|refusal| Error::Option {
-                option: option.to_string(),
-                reason: refusal.reason,
-            }),
-        }
+        context
+            .attach(attributes(flags), &self.arguments.target)
+            .map_err(|reason| self.mount_error(tag, reason))?;
+        Ok(())
     }
 
     fn creation_error(&self, tag: &OsStr, refusal: Refusal) -> Error {
         match refusal.errno {
-            Errno::NODEV | Errno::NOENT | Errno::INVAL => Error::UnknownTag {
-                tag: tag.to_string_lossy().into_owned(),
-                reason: refusal.reason,
-                known: device::known(self.root),
-            },
+            Errno::NODEV | Errno::NOENT | Errno::INVAL if !self.options.is_served() => {
+                Error::UnknownTag {
+                    tag: tag.to_string_lossy().into_owned(),
+                    reason: refusal.reason,
+                    known: device::known(self.root),
+                }
+            }
             _ => self.mount_error(tag, refusal.reason),
         }
     }
@@ -209,7 +194,7 @@ impl Job<'_> {
             let word = option.to_string();
             let is_access = word == "ro" || word == "rw";
             if is_access || !mount.superblock.split(',').any(|old| old == word) {
-                self.set(&context, option)?;
+                context.set(option, self.arguments.sloppy)?;
             }
         }
         context.reconfigure().map_err(|refusal| Error::Remount {
@@ -277,7 +262,7 @@ mod tests {
     }
 
     fn run_fake(root: &Path, arguments: &Arguments) -> Result<(), Error> {
-        run(root, arguments, Report { verbose: false })
+        run(root, arguments, Report::QUIET)
     }
 
     #[test]

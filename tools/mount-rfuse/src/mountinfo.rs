@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 /// One mount.
 #[derive(Debug, PartialEq)]
 pub struct Mount {
+    /// Its number in the kernel.
+    pub id: u64,
     /// Where, seen from the process's root.
     pub mount_point: PathBuf,
     /// Per-mount options, comma-separated.
@@ -42,11 +44,13 @@ pub fn parse(text: &[u8]) -> Vec<Mount> {
 
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').map(unescape);
-    let mount_point = fields.nth(4)?;
+    let id = fields.next()?.to_str()?.parse().ok()?;
+    let mount_point = fields.nth(3)?;
     let per_mount = fields.next()?;
     // Optional fields are any number, and a lone hyphen ends them.
     fields.find(|field| field == "-")?;
     Some(Mount {
+        id,
         mount_point: mount_point.into(),
         per_mount: per_mount.into_string().ok()?,
         fs_type: fields.next()?.into_string().ok()?,
@@ -148,6 +152,7 @@ mod tests {
         assert_eq!(
             parse(line),
             [Mount {
+                id: 99,
                 mount_point: "/mnt/with blank\\\t".into(),
                 per_mount: "ro,noatime".into(),
                 fs_type: "virtiofs".into(),

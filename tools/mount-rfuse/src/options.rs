@@ -74,6 +74,29 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("runbindable", "--make-runbindable"),
 ];
 
+/// Options of the character device's file systems, beside those of the superblock.
+const OF_KERNEL: &[&str] = &[
+    "allow_other",
+    "default_permissions",
+    "max_read",
+    "blksize",
+    "context",
+    "fscontext",
+    "defcontext",
+    "rootcontext",
+];
+
+/// Whose descriptor serves the file system.
+const DESCRIPTOR: &str = "fd";
+/// What is shown as the source.
+pub const FILE_SYSTEM_NAME: &str = "fsname";
+/// What is shown behind the type.
+pub const SUBTYPE: &str = "subtype";
+/// The user that a daemon runs as.
+pub const SET_USER: &str = "setuid";
+/// Whether a daemon runs without capabilities.
+pub const DROP_PRIVILEGES: &str = "drop_privileges";
+
 /// Flags to set and flags to clear; a flag in neither keeps its value over a remount.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
@@ -175,6 +198,32 @@ impl Options {
         Ok(options)
     }
 
+    /// The value of an option; the last one counts.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        let mut options = self.file_system.iter().rev();
+        options.find(|option| option.key == key)?.value.as_deref()
+    }
+
+    /// Whether there is such an option.
+    pub fn has(&self, key: &str) -> bool {
+        self.file_system.iter().any(|option| option.key == key)
+    }
+
+    /// Whether they name the descriptor that the file system is served by.
+    pub fn is_served(&self) -> bool {
+        self.has(DESCRIPTOR)
+    }
+
+    /// The options of a daemon's mount that are the kernel's.
+    pub fn of_kernel(&self) -> Self {
+        let mut options = self.clone();
+        options.file_system.retain(|option| {
+            let key = option.key.as_str();
+            SUPERBLOCK.contains(&key) || OF_KERNEL.contains(&key)
+        });
+        options
+    }
+
     fn add(&mut self, option: FsOption) -> Result<(), Error> {
         match option.key.as_str() {
             "" => return Err(Error::Usage(format!("option '{option}' has no name"))),
@@ -207,6 +256,19 @@ fn not_here(option: &str, switch: &str) -> Error {
     Error::Usage(format!(
         "option '{option}' is an operation of mount(8) itself: use mount {switch}"
     ))
+}
+
+/// What of the argument of `-o` a daemon gets.
+///
+/// # Errors
+///
+/// [`Error::Usage`] for an open quote.
+pub fn for_daemon(text: &str) -> Result<String, Error> {
+    let words = words(text)?.into_iter().filter(|word| {
+        let option = FsOption::parse(word);
+        !option.is_comment() && ![SET_USER, DROP_PRIVILEGES].contains(&option.key.as_str())
+    });
+    Ok(words.collect::<Vec<_>>().join(","))
 }
 
 /// Splits at commas outside of double quotes.
