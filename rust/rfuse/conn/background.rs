@@ -9,7 +9,7 @@ use super::{
 };
 use kernel::{new_spinlock, prelude::*, sync::SpinLock};
 use rfuse_kapi::{handoff::Chain, handoff::Gfp, memalloc::MemallocNofs};
-use rfuse_proto::op::Operation;
+use rfuse_proto::{op::Operation, wire::Opcode};
 
 /// What the lock of [`Background`] protects.
 struct Queue {
@@ -115,7 +115,7 @@ impl Connection {
     }
 
     /// As [`Self::release`], with what the request needs to live on.
-    pub(super) fn release_holding<O: Operation>(&self, operation: &O, held: Payload) {
+    pub(crate) fn release_holding<O: Operation>(&self, operation: &O, held: Payload) {
         let _nofs = MemallocNofs::save();
         // Cannot fail: the allocation does not, and the request has no name.
         let _ = self.send_background(operation, held, None, Gfp::NofsNofail);
@@ -128,6 +128,11 @@ impl Connection {
     /// `EINTR` when killed.
     pub(crate) fn wait_background(&self) -> Result {
         self.background.under_way.wait_all()
+    }
+
+    /// Whether a background request is left.
+    pub(super) fn has_background(&self) -> bool {
+        self.background.under_way.is_any()
     }
 
     /// Waits until none is left that was made before this call. May sleep.
@@ -171,6 +176,10 @@ impl Connection {
 
     /// From now on the request must come to [`Self::end_background`].
     fn begin_background(&self, request: &mut OwnedRequest) {
+        // The answer to INIT may end the superblock, whose end waits for all that is under way.
+        if request.opcode() == Some(Opcode::Init) {
+            return;
+        }
         if let Role::Background { began, .. } = request.role() {
             *began = Some(self.background.under_way.begin());
         }

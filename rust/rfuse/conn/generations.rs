@@ -95,6 +95,11 @@ impl Generations {
             .wait_killable(|| self.account.lock().sides.get(side) == Some(&0))
     }
 
+    /// Whether anything is under way. Does not sleep.
+    pub(super) fn is_any(&self) -> bool {
+        self.account.lock().sides != [0; 2]
+    }
+
     /// Waits until nothing is under way. May sleep.
     ///
     /// # Errors

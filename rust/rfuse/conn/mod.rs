@@ -175,6 +175,11 @@ impl Connection {
             .store((bytes / PAGE_SIZE).max(1), Relaxed);
     }
 
+    /// Whether the server is not to forget a node before it has given up its handles.
+    pub(crate) fn needs_order(&self) -> bool {
+        self.transport.needs_order()
+    }
+
     /// Whether the server is asked to make all durable, and told of the end.
     pub(crate) fn says_farewell(&self) -> bool {
         self.transport.says_farewell()

@@ -135,12 +135,9 @@ impl Connection {
     /// Ends the background work of a superblock before its inodes go, which wait for their folios. A server
     /// that does not answer is cut off when the caller loses patience (a fatal signal). May sleep.
     pub(crate) fn quiesce(&self) {
-        if !self.transport.says_farewell() {
-            // Nothing else is worth waiting for a process.
-            let _ = self.wait_nothing_written();
-            return self.abort();
-        }
         let ended = match self.is_shared() {
+            // Nothing but what was written is worth waiting for a process.
+            _ if !self.transport.says_farewell() => self.wait_nothing_written().and(Err(ENOTCONN)),
             // Other superblocks go on; what this one began, it began before.
             true => self
                 .wait_written()
@@ -152,8 +149,12 @@ impl Connection {
         if ended.is_err() {
             self.abort();
         }
-        // After an abort this takes no server: it only waits for those who clean up.
-        while self.is_aborted() && self.written_bytes() > 0 {
+        self.wait_aborted();
+    }
+
+    /// After an abort this takes no server: it only waits for those who clean up.
+    fn wait_aborted(&self) {
+        while self.is_aborted() && (self.written_bytes() > 0 || self.has_background()) {
             kernel::time::delay::fsleep(Delta::from_millis(DRAIN_STEP));
         }
     }

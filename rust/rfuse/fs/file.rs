@@ -151,6 +151,7 @@ impl FileOperations for RegularFile {
             write_remains(inode);
             inode.data().writes.released(&handle);
         }
+        handle.closed(inode);
     }
 
     #[inline(always)]

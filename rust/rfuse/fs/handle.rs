@@ -2,15 +2,20 @@
 
 //! Handles: what the server knows an open file or directory by.
 
-use crate::conn::{request::Held, Connection};
+use super::Fs;
+use crate::conn::{
+    request::{Held, Payload},
+    Connection,
+};
 use kernel::{
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{Atomic, Relaxed},
-        Arc,
+        Arc, SetOnce,
     },
 };
-use rfuse_kapi::file::OpeningFile;
+use rfuse_kapi::{file::OpeningFile, inode::Inode};
 use rfuse_proto::{
     flags::{
         InitFlags, FOPEN_CACHE_DIR, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH,
@@ -48,9 +53,18 @@ pub(crate) struct Handle {
     /// Whose locks the server is to drop with it, on the file and on ranges: the address of the open file, 0 for none.
     flock_owner: Atomic<usize>,
     range_owner: Atomic<usize>,
+    /// The inode, once nobody has it open any more, where the server is not to forget it before RELEASE.
+    node: SetOnce<Arc<HeldInode>>,
 }
 
 impl Held for Handle {}
+
+/// A reference to an inode.
+struct HeldInode {
+    _inode: ARef<Inode<Fs>>,
+}
+
+impl Held for HeldInode {}
 
 impl Handle {
     /// Opens a node. May sleep.
@@ -114,6 +128,21 @@ impl Handle {
             flushed: Atomic::new(0),
             flock_owner: Atomic::new(0),
             range_owner: Atomic::new(0),
+            node: SetOnce::new(),
+        }
+    }
+
+    /// Nobody has `inode` open any more by this handle. May sleep.
+    pub(crate) fn closed(&self, inode: &Inode<Fs>) {
+        if self.implied || !self.conn.needs_order() {
+            return;
+        }
+        let held = HeldInode {
+            _inode: inode.into(),
+        };
+        // Without memory the order is left to chance.
+        if let Ok(held) = Arc::new(held, GFP_KERNEL) {
+            let _ = self.node.populate(held);
         }
     }
 
@@ -313,12 +342,17 @@ impl Drop for Handle {
             0 => {}
             owner => self.unlock_ranges(owner),
         }
+        let held = match self.node.as_ref() {
+            Some(node) => Payload::held(node.clone()),
+            None => Payload::None,
+        };
+        let handle = op::Handle {
+            flock_owner,
+            ..self.handle
+        };
         match self.kind {
-            HandleKind::File => self.conn.release(&op::Release(op::Handle {
-                flock_owner,
-                ..self.handle
-            })),
-            HandleKind::Dir => self.conn.release(&op::Releasedir(self.handle)),
+            HandleKind::File => self.conn.release_holding(&op::Release(handle), held),
+            HandleKind::Dir => self.conn.release_holding(&op::Releasedir(handle), held),
         }
     }
 }

@@ -98,8 +98,8 @@ impl FileOperations for DirFileOps {
         )
     }
 
-    fn release(_inode: &Inode<Fs>, dir: Arc<OpenDir>) {
-        drop(dir);
+    fn release(inode: &Inode<Fs>, dir: Arc<OpenDir>) {
+        dir.handle.closed(inode);
     }
 
     fn iterate_shared(file: &File<'_, Self>, ctx: &mut DirContext<'_>) -> Result {

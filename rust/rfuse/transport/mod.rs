@@ -56,6 +56,9 @@ pub(crate) trait Transport: Send + Sync {
     /// Whether the server expects DESTROY at the end.
     fn says_farewell(&self) -> bool;
 
+    /// Whether the server relies on forgets not to overtake what gives up a handle.
+    fn needs_order(&self) -> bool;
+
     /// INIT has settled what the server takes.
     fn settled(&self, negotiated: &Negotiated);
 

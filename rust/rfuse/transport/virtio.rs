@@ -281,6 +281,11 @@ impl Transport for Device<VirtioFs> {
         true
     }
 
+    fn needs_order(&self) -> bool {
+        // The queue of forgets is another one, so that no server of the device can.
+        false
+    }
+
     fn settled(&self, _negotiated: &Negotiated) {}
 
     fn detach(&self) {

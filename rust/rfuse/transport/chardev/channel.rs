@@ -416,6 +416,10 @@ impl Transport for Channel {
         false
     }
 
+    fn needs_order(&self) -> bool {
+        true
+    }
+
     fn settled(&self, negotiated: &Negotiated) {
         let fixed = size_of::<InHeader>().saturating_add(size_of::<WriteIn>());
         let room = fixed.saturating_add(negotiated.max_write as usize);
