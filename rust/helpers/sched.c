@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/poll.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 
 __rfuse_helper unsigned int rfuse_helper_memalloc_nofs_save(void)
 {
@@ -45,4 +47,14 @@ __rfuse_helper void rfuse_helper_pagefault_disable(void)
 __rfuse_helper void rfuse_helper_pagefault_enable(void)
 {
 	pagefault_enable();
+}
+
+__rfuse_helper bool rfuse_helper_wait_queue_active(struct wait_queue_head *head)
+{
+	return wq_has_sleeper(head);
+}
+
+__rfuse_helper __poll_t rfuse_helper_poll_requested_events(const poll_table *table)
+{
+	return poll_requested_events(table);
 }

@@ -14,6 +14,7 @@ use crate::{
     ioctl::{self, Ioctl},
     kiocb::{size_of_result, Kiocb},
     mmap,
+    poll::{Events, PollTable},
 };
 use core::{
     marker::PhantomData,
@@ -99,6 +100,12 @@ pub trait FileOperations: Sized + 'static {
         iter: &mut IovIterSource<'_>,
     ) -> Result<usize> {
         let _ = (file, iocb, iter);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// What can be done without waiting; `table` is told where to wait for more. May sleep.
+    fn poll(file: &File<'_, Self>, table: &PollTable<'_>) -> Events {
+        let _ = (file, table);
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -448,6 +455,7 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         } else {
             None
         },
+        poll: if K::HAS_POLL { Some(poll::<K>) } else { None },
         lock: if K::HAS_LOCK {
             Some(filelock::lock::<K>)
         } else {
@@ -766,4 +774,18 @@ unsafe extern "C" fn setlease(
 ) -> c_int {
     // SAFETY: By the safety requirements. The kernel crate knows the type by name only.
     unsafe { bindings::generic_setlease(file, arg, lease.cast(), private) }
+}
+
+/// Tells what can be done without waiting.
+///
+/// # Safety
+///
+/// Called by the VFS with a file that the operations `K` opened.
+unsafe extern "C" fn poll<K: FileOperations>(
+    file: *mut bindings::file,
+    table: *mut bindings::poll_table_struct,
+) -> bindings::__poll_t {
+    // SAFETY: By the safety requirements.
+    let (file, table) = unsafe { (File::<K>::from_raw(file), PollTable::from_raw(file, table)) };
+    K::poll(&file, &table).bits()
 }

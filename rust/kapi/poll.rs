@@ -27,7 +27,13 @@ impl Events {
         Self(self.0 | other.0)
     }
 
-    pub(crate) fn bits(self) -> bindings::__poll_t {
+    /// Those with these bits.
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The bits, `EPOLL*`.
+    pub fn bits(self) -> bindings::__poll_t {
         self.0
     }
 }
@@ -59,6 +65,12 @@ impl PollTable<'_> {
             table,
             _lifetime: PhantomData,
         }
+    }
+
+    /// What is asked for (`poll_requested_events`).
+    pub fn requested(&self) -> Events {
+        // SAFETY: By the type invariant.
+        Events(unsafe { bindings::poll_requested_events(self.table) })
     }
 
     /// Who polls is to be woken by `queue`. May sleep.

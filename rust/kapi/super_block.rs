@@ -294,12 +294,12 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         Ok(())
     }
 
-    /// Sets the root, a directory of this superblock.
+    /// Sets the root, an inode of this superblock; one that is no directory can be mounted on a file alone.
     ///
-    /// Fails with `EINVAL` if it is something else, and with `ENOMEM`.
+    /// Fails with `EINVAL` if it is of another one, and with `ENOMEM`.
     pub fn with_root(self, root: ARef<Inode<T>>) -> Result<FilledSuper<'a, T>> {
-        // An inode of another superblock, or one that is not a directory, would be trusted blindly.
-        if !ptr::eq(root.super_block(), self.0 .0) || !root.is_dir() {
+        // An inode of another superblock would be trusted blindly.
+        if !ptr::eq(root.super_block(), self.0 .0) {
             return Err(EINVAL);
         }
         // SAFETY: The inode is initialised. The call consumes the reference, even if it fails.

@@ -46,6 +46,12 @@ impl WaitQueue {
         self.head.get()
     }
 
+    /// Whether anybody waits (`waitqueue_active`). Any context.
+    pub fn is_active(&self) -> bool {
+        // SAFETY: By the type invariant; looks at one pointer.
+        unsafe { bindings::wait_queue_active(self.head.get()) }
+    }
+
     /// Wakes a task that waits exclusively, and all others. `is_sync` says that the caller is about to sleep, so
     /// that the task may as well run on this processor. Any context.
     pub fn wake_one(&self, is_sync: bool) {

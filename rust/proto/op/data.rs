@@ -3,9 +3,10 @@
 //! Operations on the data of open files, beside reading.
 
 use super::{Operation, Optional, ReplyFault};
+use crate::flags::POLL_SCHEDULE_NOTIFY;
 use crate::wire::{
-    CopyFileRangeIn, CopyFileRangeOut, FallocateIn, FlushIn, LseekIn, LseekOut, Opcode, WriteIn,
-    WriteOut,
+    CopyFileRangeIn, CopyFileRangeOut, FallocateIn, FlushIn, LseekIn, LseekOut, Opcode, PollIn,
+    PollOut, WriteIn, WriteOut,
 };
 use zerocopy::FromBytes as _;
 
@@ -273,5 +274,49 @@ impl Operation for CopyFileRange {
 
     fn reply(&self, out: WriteOut, _tail: usize) -> Result<u64, ReplyFault> {
         at_most(out.size.into(), self.0.len)
+    }
+}
+
+/// POLL: what can be done without waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Poll {
+    /// The node.
+    pub nodeid: u64,
+    /// The handle.
+    pub fh: u64,
+    /// The number that a notification is to have.
+    pub kh: u64,
+    /// What is asked for, `EPOLL*`.
+    pub events: u32,
+    /// Somebody waits: a notification is wanted when there is more to be done.
+    pub schedules: bool,
+}
+
+impl Operation for Poll {
+    const OPCODE: Opcode = Opcode::Poll;
+    const OPTIONAL: Option<Optional> = Some(Optional::Poll);
+    type In = PollIn;
+    type Out = PollOut;
+    /// What can be done, `EPOLL*`.
+    type Reply = u32;
+
+    fn nodeid(&self) -> u64 {
+        self.nodeid
+    }
+
+    fn body(&self) -> PollIn {
+        PollIn {
+            fh: self.fh,
+            kh: self.kh,
+            flags: match self.schedules {
+                true => POLL_SCHEDULE_NOTIFY,
+                false => 0,
+            },
+            events: self.events,
+        }
+    }
+
+    fn reply(&self, out: PollOut, _tail: usize) -> Result<u32, ReplyFault> {
+        Ok(out.revents)
     }
 }

@@ -204,6 +204,8 @@ pub enum Optional {
     Syncfs = 1 << 20,
     /// GETLK, SETLK and SETLKW.
     Lock = 1 << 21,
+    /// POLL; all can be done at any time.
+    Poll = 1 << 22,
 }
 
 /// One request and its reply.

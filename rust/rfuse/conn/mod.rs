@@ -10,6 +10,7 @@ mod generations;
 mod interrupt;
 pub(crate) mod outgoing;
 pub(crate) mod pieces;
+pub(crate) mod polled;
 pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod written;
@@ -19,17 +20,19 @@ pub(crate) use self::call::{server_error, unsupported};
 use self::{
     background::Background,
     forget::Forgets,
+    polled::PolledFile,
     request::{OwnedRequest, Request},
     written::Written,
 };
 use crate::transport::Transport;
 use kernel::{
     debugfs::Dir,
+    new_mutex,
     page::PAGE_SIZE,
     prelude::*,
     sync::{
         atomic::{Atomic, Full, Relaxed},
-        Arc, SetOnce,
+        Arc, Mutex, SetOnce,
     },
 };
 use rfuse_kapi::{
@@ -103,6 +106,9 @@ pub(crate) struct Connection {
     missing: Atomic<u32>,
     lock_owners: lock_owner::Key,
     max_read_pages: Atomic<usize>,
+    next_kh: Atomic<u64>,
+    #[pin]
+    polled: Mutex<KVec<Arc<PolledFile>>>,
     epoch: Atomic<u64>,
     epoch_began: Atomic<u64>,
     /// How many superblocks use it.
@@ -131,6 +137,8 @@ impl Connection {
                 missing: Atomic::new(0),
                 lock_owners: lock_owner::Key::new(rfuse_kapi::random::words()),
                 max_read_pages: Atomic::new(usize::MAX),
+                next_kh: Atomic::new(1),
+                polled <- new_mutex!(KVec::new()),
                 epoch: Atomic::new(0),
                 epoch_began: Atomic::new(0),
                 superblocks: Atomic::new(0),

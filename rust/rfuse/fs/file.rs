@@ -28,6 +28,7 @@ use rfuse_kapi::{
     inode_operations::{AclKind, InodeOperations, Permission},
     ioctl::Ioctl,
     kiocb::Kiocb,
+    poll::{Events, PollTable},
     stat::{KStat, StatFlags},
     walk::Walk,
 };
@@ -229,6 +230,10 @@ impl FileOperations for RegularFile {
 
     fn flock(file: &File<'_, Self>, lock: &mut FileLock<'_>) -> Result {
         lock::flock(file, lock)
+    }
+
+    fn poll(file: &File<'_, Self>, table: &PollTable<'_>) -> Events {
+        file.data().poll(table)
     }
 
     fn ioctl(file: &File<'_, Self>, call: Ioctl) -> Result<u32> {

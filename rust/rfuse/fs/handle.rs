@@ -4,6 +4,7 @@
 
 use super::Fs;
 use crate::conn::{
+    polled::PolledFile,
     request::{Held, Payload},
     Connection,
 };
@@ -15,13 +16,17 @@ use kernel::{
         Arc, SetOnce,
     },
 };
-use rfuse_kapi::{file::OpeningFile, inode::Inode};
+use rfuse_kapi::{
+    file::OpeningFile,
+    inode::Inode,
+    poll::{Events, PollTable},
+};
 use rfuse_proto::{
     flags::{
         InitFlags, FOPEN_CACHE_DIR, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH,
         FOPEN_NONSEEKABLE, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_STREAM, FSYNC_FDATASYNC,
     },
-    op,
+    op::{self, Optional},
     wire::OpenOut,
 };
 
@@ -53,6 +58,8 @@ pub(crate) struct Handle {
     /// Whose locks the server is to drop with it, on the file and on ranges: the address of the open file, 0 for none.
     flock_owner: Atomic<usize>,
     range_owner: Atomic<usize>,
+    /// What the server is to say when there is more to be done.
+    polled: SetOnce<Arc<PolledFile>>,
     /// The inode, once nobody has it open any more, where the server is not to forget it before RELEASE.
     node: SetOnce<Arc<HeldInode>>,
 }
@@ -128,8 +135,44 @@ impl Handle {
             flushed: Atomic::new(0),
             flock_owner: Atomic::new(0),
             range_owner: Atomic::new(0),
+            polled: SetOnce::new(),
             node: SetOnce::new(),
         }
+    }
+
+    /// Asks what of `events` can be done without waiting; `table` is told where to wait for the rest. May sleep.
+    pub(crate) fn poll(&self, table: &PollTable<'_>) -> Events {
+        const ALWAYS: Events = Events::READ.with(Events::WRITE);
+        if self.conn.lacks(Optional::Poll) {
+            return ALWAYS;
+        }
+        let Ok(polled) = self.polled() else {
+            return Events::ERROR;
+        };
+        table.wait_by(&polled.queue);
+        let asked = op::Poll {
+            nodeid: self.handle.nodeid,
+            fh: self.handle.fh,
+            kh: polled.kh,
+            events: table.requested().bits(),
+            schedules: polled.queue.is_active(),
+        };
+        match self.conn.call_known(asked) {
+            Ok(events) => Events::from_bits(events),
+            Err(ENOSYS) => ALWAYS,
+            Err(_) => Events::ERROR,
+        }
+    }
+
+    fn polled(&self) -> Result<&PolledFile> {
+        if self.polled.as_ref().is_none() {
+            let file = self.conn.add_polled()?;
+            if !self.polled.populate(file.clone()) {
+                // Somebody else was first.
+                self.conn.remove_polled(&file);
+            }
+        }
+        self.polled.as_ref().map(|file| &**file).ok_or(EAGAIN)
     }
 
     /// Nobody has `inode` open any more by this handle. May sleep.
@@ -333,6 +376,9 @@ fn ask(conn: &Connection, kind: HandleKind, nodeid: u64, flags: u32) -> Result<O
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if let Some(polled) = self.polled.as_ref() {
+            self.conn.remove_polled(polled);
+        }
         if self.implied {
             return;
         }

@@ -94,8 +94,10 @@ fn apply(sb: &SuperBlock<Fs>, it: Notification<'_>, data: &mut IovIterSource<'_>
                 .for_each(|inode| inode.d_prune_aliases());
             Ok(())
         }
-        // Nobody polls yet; a handle that is not known is no error.
-        Notification::PollWakeup { .. } => Ok(()),
+        Notification::PollWakeup { kh } => {
+            sb.data().conn.wake_polled(kh);
+            Ok(())
+        }
         Notification::Resend => Err(EINVAL),
     }
 }

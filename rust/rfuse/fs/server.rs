@@ -3,7 +3,6 @@
 //! Who answers the requests of a mount.
 
 use super::{
-    attr::S_IFDIR,
     inode::{self, Fresh, ROOT_ID},
     mount::Mount,
     notify::Notified,
@@ -198,17 +197,16 @@ impl Mount {
     /// The root as the mount options have it: whoever serves it may not answer before it is mounted.
     fn given_root(&self, sb: &SuperBlock<Fs>, fc: &FsContext<'_, Fs>) -> Result<ARef<Inode<Fs>>> {
         let mode = self.options.root_mode.unwrap_or(0);
-        if mode & u32::from(S_IFMT) != u32::from(S_IFDIR) {
-            fc.errorf(fmt!("rootmode={mode:o} is not that of a directory"));
-            return Err(ENOTDIR);
-        }
         let attributes = Attributes::from_attr(&Attr {
             ino: ROOT_ID,
             mode,
             nlink: 1,
             ..Attr::default()
         })
-        .map_err(|_| EINVAL)?;
+        .map_err(|_| {
+            fc.errorf(fmt!("rootmode={mode:o} names no type of a file"));
+            EINVAL
+        })?;
         let fresh = Fresh {
             attributes: &attributes,
             valid: Timeout::ZERO,
@@ -217,8 +215,6 @@ impl Mount {
         inode::inside(sb, ROOT_ID, 0, &fresh)
     }
 }
-
-const S_IFMT: u16 = 0o170_000;
 
 /// What a mount has left to do when INIT is answered.
 struct Settling {
