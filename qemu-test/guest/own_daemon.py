@@ -8,10 +8,9 @@
 
 import contextlib
 import os
-import signal
 import socket
 
-from daemons import DEVICE, becomes, foreground, holders
+from daemons import DEVICE, becomes, foreground, holders, kill
 from hostile_server import COMPLAINTS
 from ktap import same
 
@@ -47,8 +46,7 @@ class Daemon:
 
     def kill(self):
         """Ends it without a word."""
-        for pid in holders() - self.before:
-            os.kill(pid, signal.SIGKILL)
+        kill(self.process, self.before)
         self.process.wait(10)
         # That rfuse-run tells of it is as it should be.
         self.process.returncode = 0
