@@ -15,6 +15,16 @@ from hostile_server import COMPLAINTS
 from ktap import same
 
 
+def order(control, *words):
+    """An order to the daemon at that socket: its answer."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.settimeout(10)
+        channel.connect(control)
+        channel.sendall(" ".join(map(str, words)).encode() + b"\n")
+        with channel.makefile("r", encoding="utf-8") as answer:
+            return answer.read()
+
+
 class Daemon:
     """A running one."""
 
@@ -23,12 +33,7 @@ class Daemon:
 
     def ask(self, *words):
         """An order: its answer."""
-        with socket.socket(socket.AF_UNIX) as channel:
-            channel.settimeout(10)
-            channel.connect(self.control)
-            channel.sendall(" ".join(map(str, words)).encode() + b"\n")
-            with channel.makefile("r", encoding="utf-8") as answer:
-                return answer.read()
+        return order(self.control, *words)
 
     def counters(self):
         """Its counts."""
