@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+import ktap
 from ktap import FS, check, errno_of, same
 from worker import SLOWNESS
 
@@ -25,6 +26,17 @@ DEVICE = f"/dev/{TYPE}"
 MKTREE = "/rig/guest/mktree"
 MANIFEST = "/rig/guest/manifest.py"
 SECONDS = 10 * SLOWNESS
+
+
+@contextlib.contextmanager
+def case():
+    """The whole case, left out where the module has no such device."""
+    with ktap.case():
+        if FS == "rfuse":
+            subprocess.run(["modprobe", "rfuse"], check=True)
+            if not os.path.exists(DEVICE):
+                skip(f"the module makes no {DEVICE}")
+        yield
 
 
 def runner(*command, options="", point=None, switches=()):
@@ -43,6 +55,12 @@ def holders():
                     if os.readlink(f"/proc/{pid}/fd/{number}") == DEVICE:
                         found.add(int(pid))
     return found
+
+
+def kill(child, before):
+    """Kills the daemon that a rfuse-run in the foreground has started, and not that."""
+    for pid in holders() - before - {child.pid}:
+        os.kill(pid, signal.SIGKILL)
 
 
 def mounts(point):

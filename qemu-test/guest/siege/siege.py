@@ -45,15 +45,19 @@ class Siege:
         """Cycles until the server did its number of damages, or the time is over: its counts."""
         while not self.is_done() and time.monotonic() < deadline:
             self.cycle()
+        return self.counters()
+
+    def counters(self):
+        """The server's counts."""
         return ask(self.tag, "counters")
 
     def owes(self):
         """Whether the server keeps anybody waiting."""
-        return ask(self.tag, "counters")["waiting"]
+        return self.counters()["waiting"]
 
     def is_done(self):
         """Whether the server did its number of damages."""
-        return ask(self.tag, "counters")["done"]
+        return self.counters()["done"]
 
     def cycle(self):
         """Mounts, works, unmounts; now and then without the module in between."""

@@ -9,11 +9,11 @@ use std::sync::Mutex;
 use anyhow::{anyhow, bail, Context as _, Result};
 use clap::Parser;
 
-use hostile::damage::Plan;
-use hostile::service::Service;
 use rfuse_proto::reply::Errno;
 
-use crate::virtio::lock;
+use crate::damage::Plan;
+use crate::lock;
+use crate::service::Service;
 
 /// The options of `damage`.
 #[derive(Parser)]

@@ -72,6 +72,11 @@ impl Service {
         self.most_waiting = self.most_waiting.max(waiting);
     }
 
+    /// Counts something that only the transport sees.
+    pub fn count(&mut self, what: &'static str) {
+        self.journal.count(what, 1);
+    }
+
     /// What to answer to a message; `None` for nothing. A FORGET has no answer, but the transport
     /// reports that it was taken: its delivery is empty.
     ///

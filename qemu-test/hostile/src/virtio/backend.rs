@@ -10,8 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use hostile::delivery::{Delivery, Receipt, Timing};
+use hostile::delivery::Receipt;
+use hostile::lock;
+use hostile::post::{Post, Transport};
 use hostile::service::Service;
+use hostile::shelf::{Held, Parcel};
 use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
 use vhost_user_backend::{VhostUserBackend, VringMutex, VringState, VringT};
 use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
@@ -21,9 +24,7 @@ use vm_memory::GuestAddressSpace as _;
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::timerfd::TimerFd;
 
-use super::held::{Held, Shelf};
-use super::lock;
-use super::parcel::{jump, report, Address, Memory, Parcel};
+use super::address::{jump, report, Address, Memory};
 
 type Vring = VringMutex<Memory>;
 
@@ -35,8 +36,7 @@ pub struct Backend {
     queues: usize,
     die_after: Option<u64>,
     memory: Memory,
-    service: Arc<Mutex<Service>>,
-    shelf: Mutex<Shelf>,
+    post: Post<Address>,
     timer: Mutex<TimerFd>,
     timer_fd: RawFd,
     /// How often the device was started: an answer to an earlier start must not be written.
@@ -60,8 +60,7 @@ impl Backend {
             queues,
             die_after,
             memory,
-            service,
-            shelf: Mutex::default(),
+            post: Post::new(service),
             timer_fd: timer.as_raw_fd(),
             timer: Mutex::new(timer),
             epoch: AtomicU64::new(0),
@@ -88,7 +87,8 @@ impl Backend {
         };
         loop {
             while let Some((message, address)) = self.next(number, vring)? {
-                self.answer(&message, address, vrings)?;
+                let (room, by) = (address.room(), self.by(vrings));
+                self.post.receive(&message, address, room, &by)?;
             }
             let mut state = vring.get_mut();
             // A queue that was stopped may not be written to.
@@ -111,112 +111,6 @@ impl Backend {
             Some(chain) => Address::open(chain, number, epoch).map(Some),
             None => Ok(None),
         }
-    }
-
-    fn answer(&self, message: &[u8], address: Address, vrings: &[Vring]) -> Result<()> {
-        let (delivery, settled) = {
-            let mut service = lock(&self.service);
-            (service.handle(message, address.room()), service.settled())
-        };
-        match delivery {
-            Some(delivery) => self.deliver(delivery, address, vrings)?,
-            None => self.on_ring(&address, vrings, |state| add_used(state, address.head, 0))?,
-        }
-        for (unique, delivery) in settled {
-            let open = lock(&self.shelf).open(unique);
-            if let Some(address) = open {
-                self.deliver(delivery, address, vrings)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn deliver(&self, delivery: Delivery, address: Address, vrings: &[Vring]) -> Result<()> {
-        let (timing, now) = (delivery.timing, Instant::now());
-        let parcel = Parcel { address, delivery };
-        match timing {
-            Timing::Now => {
-                self.send(parcel, vrings)?;
-                let behind = lock(&self.shelf).behind();
-                return self.release(behind, vrings);
-            }
-            Timing::After(time) => self.keep(Some(now + time), Held::Late(parcel, false)),
-            Timing::Behind(time) => self.keep(Some(now + time), Held::Late(parcel, true)),
-            Timing::Never => self.keep(None, Held::Never(parcel.address)),
-            Timing::Settled(unique) => self.keep(None, Held::Open(unique, parcel.address)),
-        }
-        Ok(())
-    }
-
-    /// Sends what was kept back.
-    fn release(&self, held: Vec<Held>, vrings: &[Vring]) -> Result<()> {
-        if held.is_empty() {
-            return Ok(());
-        }
-        for one in held {
-            match one {
-                Held::Late(parcel, _) => self.send(parcel, vrings)?,
-                Held::Echo(address, claimed) => {
-                    self.on_ring(&address, vrings, |state| {
-                        add_used(state, address.head, claimed)
-                    })?;
-                    // To the client the ring is broken: whoever else waits in it waits for good.
-                    self.bury(address.queue);
-                }
-                Held::Never(_) | Held::Open(..) => {}
-            }
-        }
-        self.tell_waiting();
-        Ok(())
-    }
-
-    /// Tells the service how many wait; in a queue that is left alone, somebody does.
-    fn tell_waiting(&self) {
-        let dead = self.dead.load(Ordering::SeqCst).count_ones() as usize;
-        let waiting = lock(&self.shelf).len() + dead;
-        lock(&self.service).set_waiting(waiting);
-    }
-
-    /// Writes an answer and reports it, as its receipt says.
-    fn send(&self, parcel: Parcel, vrings: &[Vring]) -> Result<()> {
-        let Parcel { address, delivery } = parcel;
-        let claimed = delivery.claimed;
-        let (head, queue) = (address.head, address.queue);
-        self.on_ring(&address, vrings, |state| match delivery.receipt {
-            Receipt::Right | Receipt::Again(_) => {
-                address.write(&self.memory.memory(), &delivery.bytes)?;
-                add_used(state, head, claimed)
-            }
-            Receipt::Absurd(id) => {
-                self.bury(queue);
-                report(state, &self.memory, id, claimed)
-            }
-            Receipt::Jump(steps) => {
-                self.bury(queue);
-                jump(state, &self.memory, steps)
-            }
-            Receipt::Other => match lock(&self.shelf).victim(&address) {
-                Some(victim) => report(state, &self.memory, u32::from(victim.head), claimed),
-                None => {
-                    self.bury(queue);
-                    report(
-                        state,
-                        &self.memory,
-                        u32::from(head.wrapping_add(1)),
-                        claimed,
-                    )
-                }
-            },
-        })?;
-        match delivery.receipt {
-            Receipt::Right => {}
-            Receipt::Again(time) => {
-                self.keep(Some(Instant::now() + time), Held::Echo(address, claimed));
-            }
-            _ => self.keep(None, Held::Never(address)),
-        }
-        self.count();
-        Ok(())
     }
 
     /// Nothing more is written into that queue.
@@ -250,33 +144,16 @@ impl Backend {
         Ok(())
     }
 
-    fn keep(&self, due: Option<Instant>, held: Held) {
-        {
-            let mut shelf = lock(&self.shelf);
-            shelf.keep(due, held);
-            self.set_timer(&shelf);
-        }
-        self.tell_waiting();
-    }
-
-    fn set_timer(&self, shelf: &Shelf) {
-        if let Some(due) = shelf.next_due() {
-            let wait = due.saturating_duration_since(Instant::now()).max(SOON);
-            if let Err(error) = lock(&self.timer).reset(wait, None) {
-                eprintln!("hostile: cannot set the timer: {error}");
-            }
-        }
-    }
-
     fn on_timer(&self, vrings: &[Vring]) -> Result<()> {
-        let due = {
-            let mut shelf = lock(&self.shelf);
-            lock(&self.timer).wait()?;
-            let due = shelf.due(Instant::now());
-            self.set_timer(&shelf);
-            due
-        };
-        self.release(due, vrings)
+        lock(&self.timer).wait()?;
+        self.post.release_due(&self.by(vrings))
+    }
+
+    fn by<'a>(&'a self, vrings: &'a [Vring]) -> Rings<'a> {
+        Rings {
+            backend: self,
+            vrings,
+        }
     }
 
     fn count(&self) {
@@ -284,6 +161,86 @@ impl Backend {
         if self.die_after.is_some_and(|most| sent >= most) {
             process::exit(0);
         }
+    }
+}
+
+/// The device and its queues.
+struct Rings<'a> {
+    backend: &'a Backend,
+    vrings: &'a [Vring],
+}
+
+impl Rings<'_> {
+    /// Writes an answer and reports it, as its receipt says.
+    fn write(&self, parcel: &Parcel<Address>) -> Result<()> {
+        let Parcel { address, delivery } = parcel;
+        let (backend, claimed) = (self.backend, delivery.claimed);
+        let (head, queue) = (address.head, address.queue);
+        backend.on_ring(address, self.vrings, |state| match delivery.receipt {
+            Receipt::Right | Receipt::Again(_) => {
+                address.write(&backend.memory.memory(), &delivery.bytes)?;
+                add_used(state, head, claimed)
+            }
+            Receipt::Absurd(id) => {
+                backend.bury(queue);
+                report(state, &backend.memory, id, claimed)
+            }
+            Receipt::Jump(steps) => {
+                backend.bury(queue);
+                jump(state, &backend.memory, steps)
+            }
+            // Its buffers are the client's again once it is reported: nothing is written any more.
+            Receipt::Other => match backend.post.waiting(|other| other.is_beside(address)) {
+                Some(victim) => report(state, &backend.memory, u32::from(victim.head), claimed),
+                None => {
+                    backend.bury(queue);
+                    let id = u32::from(head.wrapping_add(1));
+                    report(state, &backend.memory, id, claimed)
+                }
+            },
+        })
+    }
+}
+
+impl Transport for Rings<'_> {
+    type Address = Address;
+
+    fn send(&self, parcel: Parcel<Address>) -> Result<()> {
+        self.write(&parcel)?;
+        let post = &self.backend.post;
+        match parcel.delivery.receipt {
+            Receipt::Right => {}
+            Receipt::Again(time) => post.keep(Some(time), Held::Echo(parcel), self),
+            _ => post.keep(None, Held::Never(parcel.address), self),
+        }
+        self.backend.count();
+        Ok(())
+    }
+
+    fn echo(&self, Parcel { address, delivery }: Parcel<Address>) -> Result<()> {
+        self.backend.on_ring(&address, self.vrings, |state| {
+            add_used(state, address.head, delivery.claimed)
+        })?;
+        // To the client the ring is broken: whoever else waits in it waits for good.
+        self.backend.bury(address.queue);
+        Ok(())
+    }
+
+    fn ignore(&self, address: Address) -> Result<()> {
+        let done = |state: &mut VringState<Memory>| add_used(state, address.head, 0);
+        self.backend.on_ring(&address, self.vrings, done)
+    }
+
+    fn wake_at(&self, due: Instant) {
+        let wait = due.saturating_duration_since(Instant::now()).max(SOON);
+        if let Err(error) = lock(&self.backend.timer).reset(wait, None) {
+            eprintln!("hostile: cannot set the timer: {error}");
+        }
+    }
+
+    /// In a queue that is left alone, somebody waits.
+    fn lost(&self) -> usize {
+        self.backend.dead.load(Ordering::SeqCst).count_ones() as usize
     }
 }
 
@@ -324,9 +281,7 @@ impl VhostUserBackend for Backend {
     fn acked_features(&self, _features: u64) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.dead.store(0, Ordering::SeqCst);
-        lock(&self.shelf).clear();
-        lock(&self.service).restarted();
-        self.tell_waiting();
+        self.post.restart(&self.by(&[]));
     }
 
     fn update_memory(&self, _memory: Memory) -> io::Result<()> {

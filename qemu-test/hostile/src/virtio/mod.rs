@@ -2,13 +2,12 @@
 
 //! The transport: a vhost-user back-end of QEMU's virtio-fs device.
 
+mod address;
 mod backend;
-mod held;
-mod parcel;
 
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{anyhow, Context as _, Result};
 use vhost::vhost_user::Listener;
@@ -52,9 +51,4 @@ pub fn serve(
         eprintln!("hostile: the connection to QEMU ended: {error}");
     }
     Ok(())
-}
-
-/// A lock whose holder died holds what it held.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

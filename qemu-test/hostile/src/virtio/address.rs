@@ -5,7 +5,6 @@
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
-use hostile::delivery::Delivery;
 use vhost_user_backend::VringState;
 use virtio_queue::{DescriptorChain, QueueT as _};
 use vm_memory::{
@@ -66,6 +65,11 @@ impl Address {
         ))
     }
 
+    /// Whether the other is of the same queue, and of the same start of the device.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        (other.queue, other.epoch) == (self.queue, self.epoch)
+    }
+
     /// Room for the answer in bytes.
     pub fn room(&self) -> usize {
         self.buffers.iter().map(|(_, len)| len).sum()
@@ -86,15 +90,6 @@ impl Address {
         }
         Ok(())
     }
-}
-
-/// An answer and where it goes.
-#[derive(Debug)]
-pub struct Parcel {
-    /// Where it goes.
-    pub address: Address,
-    /// What goes there.
-    pub delivery: Delivery,
 }
 
 /// Reports a request with a number that need not exist, which the queue itself would refuse. The
