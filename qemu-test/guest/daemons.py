@@ -18,7 +18,7 @@ import sys
 import time
 
 import ktap
-from ktap import FS, check, errno_of, same
+from ktap import FS, LONG, check, errno_of, same
 from worker import SLOWNESS
 
 TYPE = "rfuse" if FS == "rfuse" else "fuse"
@@ -173,6 +173,11 @@ def contents(top):
             elif os.path.isfile(path):
                 found[name] = digest(path)
     return found
+
+
+def ways(often, seldom):
+    """What a case does each time, and in its long form only."""
+    return [*often, *seldom] if LONG else often
 
 
 def drop_caches():
