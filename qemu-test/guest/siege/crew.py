@@ -29,7 +29,11 @@ class Fault(Exception):
 
 
 class Undead(Fault):
-    """A process that does not die of SIGKILL."""
+    """Processes of a group that do not die of SIGKILL."""
+
+    def __init__(self, text, group):
+        super().__init__(text)
+        self.group = group
 
 
 def stacks(group, symbol=""):
@@ -85,7 +89,7 @@ def end_group(group, what, patience=DEATH):
     while kill_group(group) and (left := stacks(group)):
         if time.monotonic() > deadline:
             raise Undead(f"{what} does not die of SIGKILL within {patience} s:\n{left}\n"
-                         f"{stacks(KERNEL, '[rfuse]')}")
+                         f"{stacks(KERNEL, '[rfuse]')}", group)
         time.sleep(0.02)
 
 
@@ -101,8 +105,8 @@ def command(*words, patience=PATIENCE):
         try:
             child.communicate(timeout=DEATH)
         except subprocess.TimeoutExpired as error:
-            raise Fault(f"'{' '.join(words)}' does not die of SIGKILL within {DEATH} s:\n"
-                        f"{stacks(child.pid)}") from error
+            raise Undead(f"'{' '.join(words)}' does not die of SIGKILL within {DEATH} s:\n"
+                         f"{stacks(child.pid)}", child.pid) from error
         output = "(killed)"
     return child.returncode, output.strip()
 
@@ -208,6 +212,15 @@ class Crew:
             self.waited += 1
             self.members += [member]
             self.end()
+
+    def release(self, undead):
+        """Somebody else does not die either: who waits for the lock of a superblock, as mount(2) does by itself,
+        heeds no signal, and a worker's syncfs(2) may have that. It ends with the workers."""
+        if "super_lock" not in str(undead):
+            raise undead
+        self.waited += 1
+        self.end()
+        end_group(undead.group, str(undead))
 
     def end(self):
         """Ends all, whoever waits for whom."""

@@ -9,7 +9,7 @@ import time
 from hostile import prepare
 from ktap import FS, host
 from siege.changes import Changer
-from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, command
+from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, Undead, command
 
 BESIDE = "/media"
 MNT_DETACH = 2
@@ -67,7 +67,7 @@ class Siege:
                 for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
                     self.maybe_drop()
-                    self.maybe_beside()
+                    self.maybe_beside(crew)
                     if crew.killed > 1 or self.is_done():
                         break
                 if self.random.random() < 0.1:
@@ -103,10 +103,13 @@ class Siege:
             with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as file:
                 file.write("3")
 
-    def maybe_beside(self):
+    def maybe_beside(self, crew):
         """Mounts the same a second time and takes it away, sometimes: both share what they mount."""
         if self.random.random() < 0.1:
-            command("mount", "-t", FS, self.tag, BESIDE, patience=3 * PATIENCE)
+            try:
+                command("mount", "-t", FS, self.tag, BESIDE, patience=3 * PATIENCE)
+            except Undead as undead:
+                crew.release(undead)
             # Not by umount(8), which asks the server first. The other mount keeps what is mounted.
             if is_mounted(BESIDE) and libc.umount2(BESIDE.encode(), MNT_DETACH):
                 raise Fault(f"umount2 of {BESIDE}: {os.strerror(ctypes.get_errno())}")
