@@ -342,7 +342,7 @@ unsafe extern "C" fn ioctl<T: MiscDevice>(
 ) -> c_long {
     // SAFETY: By the safety requirements.
     let this = unsafe { private::<T>(file) };
-    match T::ioctl(this, command, argument as usize) {
+    match T::ioctl(this, command, argument) {
         Ok(value) => value as c_long,
         Err(error) => error.to_errno() as c_long,
     }

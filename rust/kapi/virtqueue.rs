@@ -64,8 +64,8 @@ impl Segments<'_> {
             if let Some(last) = self.open_segment() {
                 let end = last.offset as usize + last.length as usize;
                 // SAFETY: Compares addresses only: `nth_page` of a segment's own first page.
-                let next =
-                    unsafe { bindings::sg_page(last) }.wrapping_add(end / bindings::PAGE_SIZE);
+                let first = unsafe { bindings::sg_page(last) };
+                let next = first.wrapping_add(end / bindings::PAGE_SIZE);
                 if next == part.page()
                     && end % bindings::PAGE_SIZE == part.offset()
                     && last.length as usize + part.len() <= limit

@@ -161,7 +161,8 @@ impl Place {
     fn is_dead(&self) -> bool {
         matches!(
             statfs(&self.target),
-            Err(Errno::NOTCONN | Errno::CONNABORTED)
+            // CONNREFUSED: it ended before INIT was answered.
+            Err(Errno::NOTCONN | Errno::CONNABORTED | Errno::CONNREFUSED)
         )
     }
 
