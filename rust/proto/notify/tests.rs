@@ -3,7 +3,7 @@
 use super::*;
 use zerocopy::IntoBytes;
 
-fn judged<'a>(code: i32, body: &'a [u8]) -> Result<Notification<'a>, NotifyFault> {
+fn judged(code: i32, body: &[u8]) -> Result<Notification<'_>, NotifyFault> {
     parse(code, &body[..head_len(code, body.len())], body.len(), 255)
 }
 

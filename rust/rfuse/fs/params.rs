@@ -50,7 +50,7 @@ pub(crate) struct Owner {
 }
 
 /// What a file system was mounted with.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Options {
     /// The kernel checks permissions by mode bits; else the server is asked (ACCESS).
     default_permissions: Option<bool>,
@@ -71,22 +71,6 @@ pub(crate) struct Options {
     /// Folios stay under writeback until the server has them, as with the C client, instead of being
     /// copied.
     pub(crate) writes_in_place: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            default_permissions: None,
-            fd: None,
-            root_mode: None,
-            user_id: None,
-            group_id: None,
-            allow_other: false,
-            max_read: None,
-            subtype: None,
-            writes_in_place: false,
-        }
-    }
 }
 
 impl Options {

@@ -16,6 +16,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "direntplus" => from_positions(&[plus(), stuck(&[0; 128])]),
         "init" => init(),
         "forget" => forget(),
+        "notify" => notify(),
         "request" => request(),
         _ => Vec::new(),
     }
@@ -212,6 +213,34 @@ fn init() -> Vec<Vec<u8>> {
         seeds.push(offer(MAJOR, u64::MAX, &old));
     }
     seeds
+}
+
+/// One of each notification.
+fn notify() -> Vec<Vec<u8>> {
+    let told = |code: u8, body: Message| {
+        let head = Message::new().bytes(&[code]).u16(255);
+        head.bytes(&body.done()).done()
+    };
+    let named = Message::new().u64(1).u32(3).u32(1).bytes(b"abc\0");
+    let deleted = Message::new().u64(1).u64(2).u32(3).u32(0).bytes(b"abc\0");
+    let stored = Message::new()
+        .u64(2)
+        .u64(4096)
+        .u32(5)
+        .u32(0)
+        .bytes(b"12345");
+    let pruned = Message::new().u32(2).u32(0).u64(0).u64(5).u64(6);
+    vec![
+        told(1, Message::new().u64(1)),
+        told(2, Message::new().u64(2).u64(0).u64(4096)),
+        told(3, named),
+        told(4, stored),
+        told(5, Message::new().u64(9).u64(2).u64(0).u32(100).u32(0)),
+        told(6, deleted),
+        told(7, Message::new()),
+        told(8, Message::new()),
+        told(9, pruned),
+    ]
 }
 
 fn forget() -> Vec<Vec<u8>> {
