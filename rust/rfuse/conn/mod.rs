@@ -232,8 +232,13 @@ impl Connection {
         self.attr_version.fetch_add(1, Relaxed).wrapping_add(1)
     }
 
-    /// The number of the epoch of names, and the attribute version at which it began.
+    /// The number of the epoch of names. Any context.
     #[inline]
+    pub(crate) fn epoch_number(&self) -> u64 {
+        self.epoch.read_once()
+    }
+
+    /// The number of the epoch of names, and the attribute version at which it began.
     pub(crate) fn epoch(&self) -> (u64, u64) {
         (self.epoch.read_once(), self.epoch_began.read_once())
     }

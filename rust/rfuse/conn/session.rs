@@ -48,6 +48,12 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::DIRECT_IO_ALLOW_MMAP)
     .union(InitFlags::INIT_EXT);
 
+/// What it can do beside that for a server that can tell it something. SPLICE_READ and SPLICE_WRITE are not among
+/// it: splice(2) works, but reading and writing are faster, as all is copied.
+const NOTIFYING_FLAGS: InitFlags = InitFlags::ABORT_ERROR
+    .union(InitFlags::HAS_EXPIRE_ONLY)
+    .union(InitFlags::HAS_RESEND);
+
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.
 const MAX_PAGES: usize = 256;
 
@@ -126,7 +132,10 @@ impl Connection {
             .saturating_mul(READAHEAD_REQUESTS)
             .saturating_mul(PAGE_SIZE);
         Offer {
-            flags: FLAGS,
+            flags: match self.transport.says_farewell() {
+                true => FLAGS,
+                false => FLAGS | NOTIFYING_FLAGS,
+            },
             max_readahead: u32::try_from(readahead).unwrap_or(u32::MAX),
             max_pages_limit: u16::try_from(pages).unwrap_or(u16::MAX),
         }

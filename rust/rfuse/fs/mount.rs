@@ -31,6 +31,7 @@ use rfuse_kapi::{
     ids,
     inode::{Inode, LentInode},
     misc_device::OpenFile,
+    read_once::ReadOnce,
     stat::StatFs,
     super_block::{FilledSuper, LockedSuper, NewSuper, SuperBlock},
     walk::{LookupFlags, Walk},
@@ -54,6 +55,8 @@ pub(crate) struct Mount {
     pub(crate) server: Server,
     /// The node of the root: another one if it is mounted below a mount of the same server.
     root: u64,
+    /// INIT was answered, and all users may use it: there is nothing to look at.
+    is_open: Atomic<bool>,
     /// Whether it counts as a superblock of the connection.
     counted: Atomic<bool>,
 }
@@ -268,6 +271,7 @@ impl Mount {
             options,
             server,
             root,
+            is_open: Atomic::new(false),
             counted: Atomic::new(false),
         };
         Ok(Arc::new(mount, GFP_KERNEL)?)
@@ -316,6 +320,14 @@ impl Mount {
     /// As there; `ECHILD` instead of sleeping.
     #[inline]
     pub(crate) fn enter(&self, may_sleep: bool) -> Result {
+        match self.is_open.read_once() {
+            true => Ok(()),
+            false => self.enter_closed(may_sleep),
+        }
+    }
+
+    #[cold]
+    fn enter_closed(&self, may_sleep: bool) -> Result {
         self.conn.wait_init(may_sleep)?;
         match self.options.owner() {
             Some(owner) if !ids::current_is_all(owner.uid, owner.gid) => Err(EACCES),
@@ -360,6 +372,7 @@ impl Mount {
             // Leaves the umask to the file system, too.
             sb.set_posixacl();
         }
+        self.is_open.store(self.options.owner().is_none(), Relaxed);
         let readahead = negotiated.max_readahead as usize / PAGE_SIZE;
         sb.set_readahead(readahead, self.conn.read_pages());
         Ok(())

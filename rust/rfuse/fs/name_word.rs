@@ -36,7 +36,7 @@ pub(crate) fn expire(word: &Atomic<u64>) {
 #[inline]
 pub(crate) fn has_expired(word: u64, conn: &Connection) -> bool {
     let until = word & FOREVER;
-    if word.wrapping_shr(DEADLINE_BITS) != conn.epoch().0 & 0xffff {
+    if word.wrapping_shr(DEADLINE_BITS) != conn.epoch_number() & 0xffff {
         return true;
     }
     until != FOREVER && until <= jiffies64()

@@ -221,22 +221,16 @@ impl Channel {
     }
 
     /// What was read and is not answered is to be read again, in order and before all else.
-    pub(super) fn resend(&self) -> Result {
+    pub(super) fn resend(&self) {
         let mut read = Chain::new();
         for client in self.clients.lock().iter() {
             read.append(&mut client.take_all());
         }
-        let mut requests = KVec::new();
-        for mut request in read {
-            self.was_answered(request.unique());
-            request.resend();
-            requests.push(request, GFP_KERNEL)?;
+        while let Some(mut latest) = take_latest(&mut read) {
+            self.was_answered(latest.unique());
+            latest.resend();
+            self.put_back(latest);
         }
-        requests.sort_unstable_by_key(|request| core::cmp::Reverse(request.unique()));
-        for request in requests {
-            self.put_back(request);
-        }
-        Ok(())
     }
 
     /// Who hears of what the server tells unasked.
@@ -331,6 +325,16 @@ impl Channel {
             }
         }
     }
+}
+
+/// The request with the largest number.
+fn take_latest(requests: &mut Chain<Request>) -> Option<OwnedRequest> {
+    let mut latest = 0;
+    let _ = requests.contains(|request| {
+        latest = request.unique().max(latest);
+        false
+    });
+    requests.remove_first(|request| request.unique() == latest)
 }
 
 impl Transport for Channel {

@@ -232,7 +232,10 @@ fn notified(channel: &Channel, code: i32, iter: &mut IovIterSource<'_>) -> Resul
         return Err(EFAULT);
     }
     match notify::parse(code, &head, len, connection.name_max()) {
-        Ok(Notification::Resend) => channel.resend(),
+        Ok(Notification::Resend) => {
+            channel.resend();
+            Ok(())
+        }
         Ok(it) => channel.listener().ok_or(EINVAL)?.notify(it, iter),
         Err(NotifyFault::LongName) => Err(ENAMETOOLONG),
         Err(_) => Err(EINVAL),
