@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from daemons import DEVICE, runner
+from daemons import DEVICE, TYPE, runner
 from own_daemon import order
 from siege.crew import PATIENCE, Fault
 from siege.siege import SOON, Siege, is_mounted
@@ -74,6 +74,11 @@ class DeviceSiege(Siege):
         """Kills the daemon while it is in use."""
         subprocess.run(["pkill", "-KILL", "-x", "hostile-daemon"], check=False)
         self.pulled += 1
+
+    def unload(self):
+        """The kernel's own client stays."""
+        if TYPE == "rfuse":
+            super().unload()
 
     def maybe_beside(self):
         """There is no second mount of a daemon."""
