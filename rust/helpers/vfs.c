@@ -8,11 +8,13 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/security.h>
 #include <linux/splice.h>
 #include <linux/statfs.h>
 #include <linux/uio.h>
+#include <linux/user_namespace.h>
 
 __rfuse_helper struct inode *rfuse_helper_alloc_inode_sb_slot(struct super_block *sb,
 							      struct kmem_cache *cache, gfp_t gfp)
@@ -502,14 +504,44 @@ __rfuse_helper void rfuse_helper_sb_activate(struct super_block *sb)
 }
 
 /* By no id of its own may a process gain from a file system that another user serves, or lose to it. */
-__rfuse_helper bool rfuse_helper_current_is_all(uid_t uid, gid_t gid)
+__rfuse_helper bool rfuse_helper_current_is_all(struct user_namespace *ns, uid_t uid, gid_t gid)
 {
 	const struct cred *cred = current_cred();
-	kuid_t kuid = make_kuid(&init_user_ns, uid);
-	kgid_t kgid = make_kgid(&init_user_ns, gid);
+	kuid_t kuid = make_kuid(ns, uid);
+	kgid_t kgid = make_kgid(ns, gid);
 
 	return uid_eq(cred->euid, kuid) && uid_eq(cred->suid, kuid) && uid_eq(cred->uid, kuid) &&
 	       gid_eq(cred->egid, kgid) && gid_eq(cred->sgid, kgid) && gid_eq(cred->gid, kgid);
+}
+
+__rfuse_helper bool rfuse_helper_user_ns_has_ids(struct user_namespace *ns, uid_t uid, gid_t gid)
+{
+	return uid_valid(make_kuid(ns, uid)) && gid_valid(make_kgid(ns, gid));
+}
+
+__rfuse_helper struct user_namespace *rfuse_helper_get_user_ns_ref(struct user_namespace *ns)
+{
+	return get_user_ns(ns);
+}
+
+__rfuse_helper void rfuse_helper_put_user_ns_ref(struct user_namespace *ns)
+{
+	put_user_ns(ns);
+}
+
+__rfuse_helper struct pid_namespace *rfuse_helper_current_pid_ns_ref(void)
+{
+	return get_pid_ns(task_active_pid_ns(current));
+}
+
+__rfuse_helper pid_t rfuse_helper_current_pid_in(struct pid_namespace *ns)
+{
+	return pid_nr_ns(task_pid(current), ns);
+}
+
+__rfuse_helper pid_t rfuse_helper_current_tgid_in(struct pid_namespace *ns)
+{
+	return pid_nr_ns(task_tgid(current), ns);
 }
 
 /* The directory and the inode are locked. */

@@ -180,10 +180,15 @@ impl<'a, T: FileSystem> FsContext<'a, T> {
         Some(unsafe { CStr::from_char_ptr(source) })
     }
 
+    /// The user namespace of whoever mounts.
+    pub(crate) fn user_ns(&self) -> *mut bindings::user_namespace {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.get()).user_ns.cast() }
+    }
+
     /// Whether whoever mounts is of the user namespace in which `file` was opened.
     pub fn is_of_user_ns<D: MiscDevice>(&self, file: &OpenFile<D>) -> bool {
-        // SAFETY: By the type invariant; compares addresses only.
-        ptr::eq(unsafe { (*self.get()).user_ns }.cast(), file.user_ns())
+        ptr::eq(self.user_ns(), file.user_ns())
     }
 
     /// What the context is for.

@@ -33,55 +33,6 @@ impl MntIdmap {
     }
 }
 
-/// The file system user id of the current task in the initial user namespace, or `u32::MAX` if it
-/// has none there.
-pub fn current_fsuid() -> u32 {
-    // SAFETY: The credentials of the current task are always there, and the initial namespace is
-    // static.
-    unsafe { bindings::from_kuid(&raw mut bindings::init_user_ns, bindings::current_fsuid()) }
-}
-
-/// The file system group id of the current task in the initial user namespace, or `u32::MAX` if it
-/// has none there.
-pub fn current_fsgid() -> u32 {
-    // SAFETY: As in `current_fsuid`.
-    unsafe { bindings::from_kgid(&raw mut bindings::init_user_ns, bindings::current_fsgid()) }
-}
-
-/// Whether all user ids of the current task, real, effective and saved, are `uid` in the initial user namespace,
-/// and all its group ids `gid`.
-pub fn current_is_all(uid: u32, gid: u32) -> bool {
-    // SAFETY: As in `current_fsuid`.
-    unsafe { bindings::current_is_all(uid, gid) }
-}
-
-/// The file system user and group id of the current task as they are below a mount with the map `idmap`, in
-/// the initial user namespace; `u32::MAX` for one that has none there.
-pub fn mapped_fsids(idmap: &MntIdmap) -> (u32, u32) {
-    // SAFETY: The map is valid, by its type invariant; the rest as in `current_fsuid`.
-    unsafe {
-        let ns = &raw mut bindings::init_user_ns;
-        (
-            bindings::from_kuid(ns, bindings::mapped_fsuid(idmap.as_ptr(), ns)),
-            bindings::from_kgid(ns, bindings::mapped_fsgid(idmap.as_ptr(), ns)),
-        )
-    }
-}
-
-/// The id of the current thread in the initial process id namespace.
-pub fn current_pid() -> u32 {
-    // SAFETY: The current task has a process id for as long as it runs.
-    let pid = unsafe { bindings::current_pid_nr() };
-    pid.unsigned_abs()
-}
-
-/// The id of the current process in the initial process id namespace.
-pub fn current_tgid() -> u32 {
-    // SAFETY: As in `current_pid`.
-    let pid = unsafe { bindings::current_tgid_nr() };
-    pid.unsigned_abs()
-}
-
 /// The permission bits that the current task does not give to what it makes (`umask(2)`).
 pub fn current_umask() -> u16 {
     // SAFETY: The current task has its file system context for as long as it runs.

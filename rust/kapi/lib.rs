@@ -39,6 +39,7 @@ pub mod log;
 pub mod memalloc;
 pub mod misc_device;
 mod mmap;
+pub mod namespaces;
 pub mod pinned_pages;
 pub mod poll;
 pub mod queued_kiocb;

@@ -334,6 +334,9 @@ pub(crate) unsafe fn fill<T: FileSystem>(
         // CAST: A small constant.
         (*sb).s_blocksize_bits = bindings::PAGE_SHIFT as u8;
         (*sb).s_iflags |= bindings::SB_I_NOIDMAP as c_ulong;
+        if !ptr::eq((*sb).s_user_ns.cast(), &raw const bindings::init_user_ns) {
+            (*sb).s_iflags |= bindings::SB_I_UNTRUSTED_MOUNTER as c_ulong;
+        }
         bindings::set_default_d_op(sb, dentry::operations::<T>());
     }
     // INVARIANT: By the safety requirements.

@@ -36,8 +36,8 @@ use kernel::{
     },
 };
 use rfuse_kapi::{
-    handoff::Cache, ids, read_once::ReadOnce, temp_pages::Reserve, wait::WaitQueue,
-    workqueue::Workqueue,
+    handoff::Cache, namespaces::Namespaces, read_once::ReadOnce, temp_pages::Reserve,
+    wait::WaitQueue, workqueue::Workqueue,
 };
 use rfuse_proto::{
     flags::InitFlags,
@@ -93,6 +93,8 @@ enum Phase {
 pub(crate) struct Connection {
     engine: Arc<Engine>,
     transport: Arc<dyn Transport>,
+    /// In whose numbers the server hears of users and processes.
+    ids: Namespaces,
     negotiated: SetOnce<Negotiated>,
     /// Its flags once more, for hot paths; none before.
     flags: Atomic<u64>,
@@ -123,11 +125,16 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that has not said INIT yet. May sleep.
-    pub(crate) fn new(engine: Arc<Engine>, transport: Arc<dyn Transport>) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        transport: Arc<dyn Transport>,
+        ids: Namespaces,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             try_pin_init!(Self {
                 engine,
                 transport,
+                ids,
                 negotiated: SetOnce::new(),
                 flags: Atomic::new(0),
                 phase: Atomic::new(Phase::Connecting as u32),
@@ -336,6 +343,11 @@ impl Connection {
         self.connecting.wake_all();
     }
 
+    /// In whose numbers the server hears of users and processes.
+    pub(crate) fn ids(&self) -> &Namespaces {
+        &self.ids
+    }
+
     /// Where work is done that nobody waits for.
     pub(crate) fn workqueue(&self) -> &Arc<Workqueue> {
         &self.engine.workqueue
@@ -362,12 +374,12 @@ impl Connection {
             unique: self.next_unique(),
             owner: match self.has(InitFlags::ALLOW_IDMAP) {
                 true => Owner::INVALID,
-                false => Owner {
-                    uid: ids::current_fsuid(),
-                    gid: ids::current_fsgid(),
-                },
+                false => {
+                    let (uid, gid) = self.ids.current_fsids();
+                    Owner { uid, gid }
+                }
             },
-            pid: ids::current_pid(),
+            pid: self.ids.current_pid(),
         }
     }
 

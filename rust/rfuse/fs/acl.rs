@@ -3,7 +3,7 @@
 //! POSIX access control lists: the server keeps them, the VFS applies them.
 
 use super::{mount::Fs, xattr};
-use crate::conn::request::Payload;
+use crate::conn::{request::Payload, Connection};
 use kernel::{page::PAGE_SIZE, prelude::*};
 use rfuse_kapi::{
     ids::MntIdmap,
@@ -40,6 +40,18 @@ pub(crate) fn get_inode_acl(
     get_acl(inode.referenced(walk), kind)
 }
 
+/// Lists that the VFS does not apply are the server's business, but not where their users are not the system's.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP`.
+fn check_users(conn: &Connection) -> Result {
+    match conn.has(InitFlags::POSIX_ACL) || conn.ids().is_initial() {
+        true => Ok(()),
+        false => Err(EOPNOTSUPP),
+    }
+}
+
 /// Reads a list for a user who asks for it, whoever applies it.
 ///
 /// # Errors
@@ -48,6 +60,7 @@ pub(crate) fn get_inode_acl(
 pub(crate) fn get_acl(inode: &Inode<Fs>, kind: AclKind) -> Result<Option<KVec<u8>>> {
     inode.data().check()?;
     let conn = &inode.super_data().conn;
+    check_users(conn)?;
     if conn.lacks(Optional::Getxattr) {
         return Ok(None);
     }
@@ -81,6 +94,7 @@ pub(crate) fn set_acl(
     list: Option<&[u8]>,
 ) -> Result {
     let conn = &inode.super_data().conn;
+    check_users(conn)?;
     let change = match list {
         Some(list) if list.len() > ACL_MAX => return Err(E2BIG),
         Some(list) => XattrChange::Set(list, 0),

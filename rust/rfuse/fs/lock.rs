@@ -8,7 +8,6 @@ use kernel::prelude::*;
 use rfuse_kapi::{
     file::File,
     filelock::{Conflict, FileLock, LockCommand, LockKind, Locked},
-    ids,
 };
 use rfuse_proto::{
     flags::{InitFlags, LK_FLOCK},
@@ -120,7 +119,7 @@ fn request(handle: &Handle, lock: &FileLock<'_>, flags: u32) -> LockRequest {
             kind,
             pid: match kind {
                 F_UNLCK => 0,
-                _ => ids::current_tgid(),
+                _ => handle.conn().ids().current_tgid(),
             },
         },
         flags,

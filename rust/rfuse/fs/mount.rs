@@ -28,7 +28,6 @@ use rfuse_kapi::{
     dentry::{Dentry, LentDentry},
     fs::{FileSystem, FsFlags},
     fs_context::{FsContext, Parameter, ParameterSpec},
-    ids,
     inode::{Inode, LentInode},
     misc_device::OpenFile,
     read_once::ReadOnce,
@@ -82,7 +81,9 @@ impl FileSystem for Fs {
     const INODE_CACHE: &'static CStr = c"rfuse_inode";
     /// An inode that nobody uses goes at once: the server keeps a file open for each.
     const JUST_DROP: bool = true;
-    const FLAGS: FsFlags = FsFlags::ALLOW_IDMAP.with(FsFlags::HAS_SUBTYPE);
+    const FLAGS: FsFlags = FsFlags::ALLOW_IDMAP
+        .with(FsFlags::HAS_SUBTYPE)
+        .with(FsFlags::USERNS_MOUNT);
     const PARAMETERS: &'static [ParameterSpec] = params::PARAMETERS;
 
     fn new_inode() -> impl PinInit<Node> {
@@ -122,7 +123,7 @@ impl FileSystem for Fs {
                 server
             }
         };
-        let conn = server.connection(fc.shared().engine())?;
+        let conn = server.connection(fc)?;
         Mount::new(conn, options, server, ROOT_ID)
     }
 
@@ -329,9 +330,14 @@ impl Mount {
     #[cold]
     fn enter_closed(&self, may_sleep: bool) -> Result {
         self.conn.wait_init(may_sleep)?;
-        match self.options.owner() {
-            Some(owner) if !ids::current_is_all(owner.uid, owner.gid) => Err(EACCES),
-            _ => Ok(()),
+        let ids = self.conn.ids();
+        let may = match self.options.owner() {
+            Some(owner) => ids.current_is_all(owner.uid, owner.gid),
+            None => ids.have_current(),
+        };
+        match may {
+            true => Ok(()),
+            false => Err(EACCES),
         }
     }
 
@@ -372,7 +378,8 @@ impl Mount {
             // Leaves the umask to the file system, too.
             sb.set_posixacl();
         }
-        self.is_open.store(self.options.owner().is_none(), Relaxed);
+        let is_open = self.options.owner().is_none() && self.conn.ids().is_initial();
+        self.is_open.store(is_open, Relaxed);
         let readahead = negotiated.max_readahead as usize / PAGE_SIZE;
         sb.set_readahead(readahead, self.conn.read_pages());
         Ok(())

@@ -103,7 +103,7 @@ fn context(label: &LsmContext) -> op::SecurityContext<'_> {
 /// Who is to own what the caller makes, where that depends on the mount.
 fn owner(conn: &Connection, idmap: &MntIdmap) -> Option<op::Owner> {
     conn.has(InitFlags::ALLOW_IDMAP).then(|| {
-        let (uid, gid) = ids::mapped_fsids(idmap);
+        let (uid, gid) = conn.ids().mapped_fsids(idmap);
         op::Owner { uid, gid }
     })
 }

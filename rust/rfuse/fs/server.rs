@@ -12,7 +12,7 @@ use super::{
 use crate::{
     conn::{
         session::{InitError, Settle},
-        Connection, Engine,
+        Connection,
     },
     transport::{
         chardev::{Channel, Client},
@@ -28,6 +28,7 @@ use rfuse_kapi::{
     fs_context::FsContext,
     inode::Inode,
     misc_device::OpenFile,
+    namespaces::Namespaces,
     super_block::{ActiveSuper, NewSuper, SuperBlock},
     virtio::Device,
 };
@@ -52,6 +53,10 @@ impl Server {
     ///
     /// `EINVAL` without a tag, `ENODEV` if there is none with it; the context's log says so.
     pub(crate) fn by_tag(fc: &FsContext<'_, Fs>) -> Result<Self> {
+        if !Namespaces::of_mounter(fc).is_initial() {
+            fc.errorf(fmt!("a device can be mounted by the system's root alone"));
+            return Err(EPERM);
+        }
         let Some(tag) = fc.source() else {
             fc.errorf(fmt!("neither a tag nor fd= given: mount -t rfuse TAG DIR"));
             return Err(EINVAL);
@@ -96,12 +101,13 @@ impl Server {
     }
 
     /// A connection to it; that of another mount if there is one.
-    pub(crate) fn connection(&self, engine: &Arc<Engine>) -> Result<Arc<Connection>> {
+    pub(crate) fn connection(&self, fc: &FsContext<'_, Fs>) -> Result<Arc<Connection>> {
+        let (engine, ids) = (fc.shared().engine(), Namespaces::of_mounter(fc));
         match self {
-            Self::Device(device) => Connection::new(engine.clone(), device.clone()),
+            Self::Device(device) => Connection::new(engine.clone(), device.clone(), ids),
             Self::Processes(channel) => match channel.connection() {
                 Some(connection) => Ok(connection),
-                None => Connection::new(engine.clone(), channel.clone()),
+                None => Connection::new(engine.clone(), channel.clone(), ids),
             },
         }
     }
@@ -243,7 +249,11 @@ impl Settle for Settling {
 /// Refuses a mount by descriptor that lacks what such a mount must say.
 pub(crate) fn check_options(fc: &FsContext<'_, Fs>, options: &Options) -> Result {
     match (options.user_id, options.group_id, options.root_mode) {
-        (Some(_), Some(_), Some(_)) => Ok(()),
+        (Some(uid), Some(gid), Some(_)) if Namespaces::of_mounter(fc).have_ids(uid, gid) => Ok(()),
+        (Some(uid), Some(gid), Some(_)) => {
+            fc.errorf(fmt!("there is no user_id={uid} or no group_id={gid} here"));
+            Err(EINVAL)
+        }
         _ => {
             fc.errorf(fmt!(
                 "fd= needs rootmode=, user_id= and group_id= beside it"
