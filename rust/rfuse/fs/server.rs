@@ -141,7 +141,7 @@ impl Mount {
                 Ok(None)
             }
             (Server::Processes(channel), Some(file)) => {
-                self.start_processes(fc, channel, file.data(), Notified::of(sb)?)?;
+                self.start_processes(fc, channel, file.data(), Notified::of(sb)?, sb.dev())?;
                 sb.setup_bdi(0, 0)?;
                 match file.data().waits_for_init() {
                     true => {
@@ -174,11 +174,12 @@ impl Mount {
         channel: &Arc<Channel>,
         client: &Arc<Client>,
         listener: Arc<Notified>,
+        id: u32,
     ) -> Result {
         client.attach(channel).inspect_err(|_| {
             fc.errorf(fmt!("the file of fd= was used for a mount that is gone"));
         })?;
-        channel.start(&self.conn, listener);
+        channel.start(&self.conn, id, listener);
         self.count();
         Ok(())
     }

@@ -69,6 +69,8 @@ pub(crate) struct Channel {
     no_interrupt: Atomic<bool>,
     in_flight: Atomic<usize>,
     min_read: Atomic<usize>,
+    /// The device number of what is mounted, by which its connection is known.
+    id: Atomic<u32>,
 }
 
 /// While it exists, what is copied cannot be ended by [`Channel::abort`], which waits. So whoever has it waits
@@ -111,14 +113,16 @@ impl Channel {
                 no_interrupt: Atomic::new(false),
                 in_flight: Atomic::new(0),
                 min_read: Atomic::new(MIN_READ),
+                id: Atomic::new(0),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// The channel is that of `connection` from now on, and `listener` hears of what the server tells unasked.
-    /// May sleep.
-    pub(crate) fn start(&self, connection: &Arc<Connection>, listener: Arc<dyn Listener>) {
+    /// The channel is that of `connection` from now on, whose number is `id`, and `listener` hears of what the
+    /// server tells unasked. May sleep.
+    pub(crate) fn start(&self, connection: &Arc<Connection>, id: u32, listener: Arc<dyn Listener>) {
+        self.id.store(id, Relaxed);
         let _ = self.listener.populate(listener);
         *self.connection.lock() = Some(connection.clone());
     }
@@ -126,6 +130,11 @@ impl Channel {
     /// Its connection, until it ends. May sleep.
     pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
         self.connection.lock().clone()
+    }
+
+    /// The number of its connection; 0 before there is one.
+    pub(super) fn id(&self) -> u32 {
+        self.id.load(Relaxed)
     }
 
     /// Another open file reads and writes it. May sleep.

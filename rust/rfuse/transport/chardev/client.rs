@@ -16,6 +16,7 @@ use kernel::{
     new_spinlock,
     prelude::*,
     seq_file::SeqFile,
+    seq_print,
     sync::{
         atomic::{Atomic, Relaxed},
         Arc, SetOnce, SpinLock,
@@ -28,6 +29,7 @@ use rfuse_kapi::{
     poll::{Events, PollTable, Signals},
     transfer::Transfer,
     user_copy::{copy_from_peer, copy_to_peer, fault_in_dest, fault_in_source, readable_len},
+    wait::WaitQueue,
 };
 use rfuse_proto::{
     notify::{self, Notification, NotifyFault},
@@ -54,6 +56,9 @@ pub(crate) struct Client {
     #[pin]
     processing: SpinLock<Processing>,
     waits_for_init: Atomic<bool>,
+    /// For those who read before the mount.
+    #[pin]
+    attached: WaitQueue,
 }
 
 impl Client {
@@ -65,6 +70,7 @@ impl Client {
     pub(crate) fn attach(self: &Arc<Self>, channel: &Arc<Channel>) -> Result {
         channel.add(self)?;
         if self.channel.populate(channel.clone()) {
+            self.attached.wake_all();
             return Ok(());
         }
         let _ = channel.forget_client(self);
@@ -78,6 +84,19 @@ impl Client {
     /// `EPERM` before it is used for a mount.
     pub(crate) fn channel(&self) -> Result<&Arc<Channel>> {
         self.channel.as_ref().ok_or(EPERM)
+    }
+
+    /// As [`Self::channel`], for who reads or writes: a mount that waits for INIT finds who answers it.
+    ///
+    /// # Errors
+    ///
+    /// As there; `EINTR` when a signal is pending.
+    fn channel_of_mount(&self) -> Result<&Arc<Channel>> {
+        if self.waits_for_init() {
+            self.attached
+                .wait_exclusive(|| self.channel.as_ref().is_some())?;
+        }
+        self.channel()
     }
 
     /// Whether the mount is to wait for the answer to INIT.
@@ -266,6 +285,7 @@ impl MiscDevice for Client {
                 channel: SetOnce::new(),
                 processing <- new_spinlock!(processing),
                 waits_for_init: Atomic::new(false),
+                attached <- WaitQueue::new(),
             }),
             GFP_KERNEL,
         )
@@ -278,7 +298,7 @@ impl MiscDevice for Client {
     }
 
     fn read(this: &Arc<Self>, iter: &mut IovIterDest<'_>, waits: bool) -> Result<usize> {
-        let channel = this.channel()?;
+        let channel = this.channel_of_mount()?;
         if iter.len() < channel.min_read() {
             return Err(EINVAL);
         }
@@ -291,7 +311,7 @@ impl MiscDevice for Client {
     }
 
     fn write(this: &Arc<Self>, iter: &mut IovIterSource<'_>) -> Result<usize> {
-        let channel = this.channel()?;
+        let channel = this.channel_of_mount()?;
         let len = iter.len();
         let header = read_header(iter)?;
         if header.len as usize != len {
@@ -322,11 +342,16 @@ impl MiscDevice for Client {
     fn ioctl(this: &Arc<Self>, command: u32, argument: usize) -> Result<isize> {
         match command {
             CLONE => this.clone_of(argument)?,
+            SYNC_INIT if this.channel().is_ok() => return Err(EINVAL),
             SYNC_INIT => this.waits_for_init.store(true, Relaxed),
             _ => return Err(ENOTTY),
         }
         Ok(0)
     }
 
-    fn show_fdinfo(_this: &Arc<Self>, _m: &SeqFile) {}
+    fn show_fdinfo(this: &Arc<Self>, m: &SeqFile) {
+        if let Ok(channel) = this.channel() {
+            seq_print!(m, "fuse_connection:\t{}\n", channel.id());
+        }
+    }
 }
