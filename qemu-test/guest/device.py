@@ -18,6 +18,7 @@ from ktap import FS
 KIND = "rfuse" if FS == "rfuse" else "fuse"
 PATH = f"/dev/{KIND}"
 CLONE, SYNC_INIT = 0x8004E500, 0xE503
+MNT_FORCE, MNT_DETACH = 1, 2
 MINOR = 46
 BUFFER = 1 << 17
 LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FLUSH, INIT = 1, 2, 3, 14, 15, 16, 17, 18, 25, 26

@@ -150,19 +150,27 @@ impl FileSystem for Fs {
             // Else `sync` would wait for this server.
             sb.set_no_data_integrity();
         }
-        let root = match &context.point {
-            Some(point) => {
+        let (root, then) = match (&context.point, &mount.server, &context.file) {
+            (Some(point), _, _) => {
                 mount.count();
                 mount.adopt(&mut sb, fc)?;
-                point.root(&sb)?
+                (point.root(&sb)?, None)
             }
-            None => match mount.connect(&mut sb, fc, context.file.as_ref())? {
-                Some(root) => root,
-                None => mount.root(&sb, fc)?,
-            },
+            (None, Server::Device(device), _) => {
+                mount.connect_device(&mut sb, fc, device)?;
+                (mount.root(&sb, fc)?, None)
+            }
+            (None, Server::Processes(channel), Some(file)) => {
+                mount.connect_processes(&mut sb, fc, channel, file)?
+            }
+            (None, Server::Processes(_), None) => return Err(EINVAL),
         };
         sb.set_strictlimit();
-        sb.with_root(root)
+        let filled = sb.with_root(root)?;
+        if let Some(then) = then {
+            mount.conn.init_later(then)?;
+        }
+        Ok(filled)
     }
 
     fn reconfigure(

@@ -122,38 +122,41 @@ impl Server {
 }
 
 impl Mount {
-    /// Gets the server going, and says INIT. The root, unless it is to be asked for.
+    /// Gets a device's server going, and says INIT.
     ///
     /// # Errors
     ///
-    /// Why the server cannot be used; the context's log says so.
-    pub(crate) fn connect(
+    /// Why the server cannot be used; the context's log says so. So it is below.
+    pub(crate) fn connect_device(
+        &self,
+        sb: &mut NewSuper<'_, Fs>,
+        fc: &FsContext<'_, Fs>,
+        device: &Device<VirtioFs>,
+    ) -> Result {
+        self.start_device(fc, device)?;
+        self.say_init(fc)?;
+        self.adopt(sb, fc)
+    }
+
+    /// Gets the channel of processes going: the root, and what is left to do when INIT is answered, which is to be
+    /// said ([`Connection::init_later`]) as soon as nothing can fail any more. Nothing is left if the mount waits.
+    pub(crate) fn connect_processes(
         self: &Arc<Self>,
         sb: &mut NewSuper<'_, Fs>,
         fc: &FsContext<'_, Fs>,
-        file: Option<&OpenFile<Client>>,
-    ) -> Result<Option<ARef<Inode<Fs>>>> {
-        match (&self.server, file) {
-            (Server::Device(device), _) => {
-                self.start_device(fc, device)?;
-                self.say_init(fc)?;
-                self.adopt(sb, fc)?;
-                Ok(None)
-            }
-            (Server::Processes(channel), Some(file)) => {
-                self.start_processes(fc, channel, file.data(), Notified::of(sb)?, sb.dev())?;
-                sb.setup_bdi(0, 0)?;
-                match file.data().waits_for_init() {
-                    true => {
-                        self.say_init(fc)?;
-                        self.settle(sb)?;
-                    }
-                    false => self.conn.init_later(Settling::of(self, sb)?)?,
-                }
-                self.given_root(sb, fc).map(Some)
-            }
-            (Server::Processes(_), None) => Err(EINVAL),
+        channel: &Arc<Channel>,
+        file: &OpenFile<Client>,
+    ) -> Result<(ARef<Inode<Fs>>, Option<KBox<dyn Settle>>)> {
+        let listener = Notified::of(sb)?;
+        self.start_processes(fc, channel, file.data(), listener, sb.dev())?;
+        sb.setup_bdi(0, 0)?;
+        let root = self.given_root(sb, fc)?;
+        if !file.data().waits_for_init() {
+            return Ok((root, Some(Settling::of(self, sb)?)));
         }
+        self.say_init(fc)?;
+        self.settle(sb)?;
+        Ok((root, None))
     }
 
     fn start_device(&self, fc: &FsContext<'_, Fs>, device: &Device<VirtioFs>) -> Result {
@@ -230,14 +233,12 @@ struct Settling {
 }
 
 impl Settling {
-    fn of(mount: &Arc<Mount>, sb: &NewSuper<'_, Fs>) -> Result<KBox<Self>> {
-        Ok(KBox::new(
-            Self {
-                mount: mount.clone(),
-                sb: sb.activate(),
-            },
-            GFP_KERNEL,
-        )?)
+    fn of(mount: &Arc<Mount>, sb: &NewSuper<'_, Fs>) -> Result<KBox<dyn Settle>> {
+        let settling = Self {
+            mount: mount.clone(),
+            sb: sb.activate(),
+        };
+        Ok(KBox::new(settling, GFP_KERNEL)?)
     }
 }
 
@@ -250,6 +251,12 @@ impl Settle for Settling {
 /// Refuses a mount by descriptor that lacks what such a mount must say.
 pub(crate) fn check_options(fc: &FsContext<'_, Fs>, options: &Options) -> Result {
     match (options.user_id, options.group_id, options.root_mode) {
+        _ if options.writes_in_place && !Namespaces::of_mounter(fc).is_initial() => {
+            fc.errorf(fmt!(
+                "writeback=inplace lets the server hold up others: it is the system's root's"
+            ));
+            Err(EPERM)
+        }
         (Some(uid), Some(gid), Some(_)) if Namespaces::of_mounter(fc).have_ids(uid, gid) => Ok(()),
         (Some(uid), Some(gid), Some(_)) => {
             fc.errorf(fmt!("there is no user_id={uid} or no group_id={gid} here"));

@@ -196,9 +196,17 @@ impl Channel {
         Copying::begin(self)
     }
 
-    /// What was to be read goes back, for the next reader.
+    /// What was to be read goes back, for the next reader; without one to come it ends. May sleep.
     pub(super) fn put_back(&self, request: OwnedRequest) {
-        self.state.lock().pending.push_front(request);
+        let mut late = Chain::new();
+        {
+            let mut state = self.state.lock();
+            match state.is_cut {
+                false => state.pending.push_front(request),
+                true => late.push_back(request),
+            }
+        }
+        self.end_all(late, ENODEV);
         self.readers.wake_one(false);
     }
 

@@ -133,8 +133,8 @@ impl Client {
             }
             Err(_) => {
                 // Whoever serves the fault may need an answer to this request, or never come back.
-                channel.put_back(request);
                 drop(copying);
+                channel.put_back(request);
                 fault_in_dest(iter, len).map(|()| None)
             }
         }
