@@ -233,7 +233,7 @@ impl Channel {
             .connection()
             .and_then(|connection| connection.interrupt_message(unique).ok());
         if let Some(message) = message {
-            drop(self.queue_one(message, false, Pending::push_interrupt));
+            drop(self.queue_one(message, false, Pending::push_interrupt_again));
         }
     }
 

@@ -15,6 +15,7 @@ const REQUESTS: i32 = 8;
 /// the other go on.
 pub(super) struct Pending {
     requests: Chain<Request>,
+    /// And interrupts that were put off.
     forgets: Chain<Request>,
     interrupts: Chain<Request>,
     /// Interrupts of requests that are not read yet themselves.
@@ -56,9 +57,10 @@ impl Pending {
         self.forgets.push_back(message);
     }
 
-    /// An interrupt of a request that was read.
-    pub(super) fn push_interrupt(&mut self, message: OwnedRequest) {
-        self.interrupts.push_back(message);
+    /// An interrupt that the server has put off: it does not go first again, or a server that always puts it off
+    /// would read nothing else.
+    pub(super) fn push_interrupt_again(&mut self, message: OwnedRequest) {
+        self.forgets.push_back(message);
     }
 
     /// An interrupt of the request of `waiter`. One that is still here is read first.
@@ -85,6 +87,7 @@ impl Pending {
         self.interrupts
             .remove_first(of_it)
             .or_else(|| self.early.remove_first(of_it))
+            .or_else(|| self.forgets.remove_first(of_it))
     }
 
     pub(super) fn take_back(&mut self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {
