@@ -37,6 +37,9 @@ use rfuse_proto::{
     wire::Attr,
 };
 
+/// What a mount has left to do when INIT is answered.
+type Later = Option<KBox<dyn Settle>>;
+
 /// Who answers.
 #[derive(Clone)]
 pub(crate) enum Server {
@@ -146,7 +149,7 @@ impl Mount {
         fc: &FsContext<'_, Fs>,
         channel: &Arc<Channel>,
         file: &OpenFile<Client>,
-    ) -> Result<(ARef<Inode<Fs>>, Option<KBox<dyn Settle>>)> {
+    ) -> Result<(ARef<Inode<Fs>>, Later)> {
         let listener = Notified::of(sb)?;
         self.start_processes(fc, channel, file.data(), listener, sb.dev())?;
         sb.setup_bdi(0, 0)?;
