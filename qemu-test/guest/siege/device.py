@@ -80,7 +80,7 @@ class DeviceSiege(Siege):
         if TYPE == "rfuse":
             super().unload()
 
-    def maybe_beside(self):
+    def maybe_beside(self, crew):
         """There is no second mount of a daemon."""
 
 

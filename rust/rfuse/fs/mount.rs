@@ -338,6 +338,10 @@ impl Mount {
     #[cold]
     fn enter_closed(&self, may_sleep: bool) -> Result {
         self.conn.wait_init(may_sleep)?;
+        if self.conn.negotiated().is_none() {
+            // It ended before anybody knew what the server can do.
+            return Err(ENOTCONN);
+        }
         let ids = self.conn.ids();
         let may = match self.options.owner() {
             Some(owner) => ids.current_is_all(owner.uid, owner.gid),

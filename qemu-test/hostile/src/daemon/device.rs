@@ -215,15 +215,26 @@ impl Device {
         let bytes = claimed(delivery);
         let taken = match delivery.receipt {
             Receipt::Right | Receipt::Again(_) => self.write(address.clone, &bytes),
-            Receipt::Absurd(id) => self.write(address.clone, &with_unique(&bytes, id.into())),
+            Receipt::Absurd(id) => {
+                // Whoever it was taken for, an INTERRUPT for one: this request has no answer yet.
+                self.write(address.clone, &with_unique(&bytes, id.into()));
+                false
+            }
             Receipt::Jump(times) => {
                 (0..times.min(5)).fold(false, |_, _| self.write(address.clone, &bytes))
             }
             Receipt::Other => {
                 let beside = |other: &Address| other.clone == address.clone;
                 let victim = self.post.waiting(beside);
-                let unique = victim.map_or(address.unique + 2, |victim| victim.unique);
-                self.write(address.clone, &with_unique(&bytes, unique))
+                let unique = victim
+                    .as_ref()
+                    .map_or(address.unique + 2, |victim| victim.unique);
+                let taken = self.write(address.clone, &with_unique(&bytes, unique));
+                if let (false, Some(victim)) = (taken, victim) {
+                    // It gets no other answer.
+                    self.refuse(victim, libc::EIO);
+                }
+                taken
             }
         };
         if !taken {
