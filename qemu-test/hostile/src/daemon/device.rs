@@ -214,7 +214,10 @@ impl Device {
     fn send_as(&self, address: Address, delivery: &Delivery) {
         let bytes = claimed(delivery);
         let taken = match delivery.receipt {
-            Receipt::Right | Receipt::Again(_) => self.write(address.clone, &bytes),
+            Receipt::Right | Receipt::Again(_) => {
+                // It may have been taken for the answer to another request, which its head names.
+                self.write(address.clone, &bytes) && unique_of(&bytes) == Some(address.unique)
+            }
             Receipt::Absurd(id) => {
                 // Whoever it was taken for, an INTERRUPT for one: this request has no answer yet.
                 self.write(address.clone, &with_unique(&bytes, id.into()));
@@ -286,6 +289,12 @@ fn claimed(delivery: &Delivery) -> Vec<u8> {
     let most = bytes.len() + EXCESS;
     bytes.resize((delivery.claimed as usize).min(most), 0);
     bytes
+}
+
+/// The request that an answer names.
+fn unique_of(bytes: &[u8]) -> Option<u64> {
+    let place = bytes.get(HEAD - 8..HEAD)?;
+    Some(u64::from_ne_bytes(place.try_into().ok()?))
 }
 
 /// The same answer, to another request.
