@@ -218,8 +218,9 @@ impl FileSystem for Fs {
 
     fn statfs(root: &Dentry<Self>) -> Result<StatFs> {
         let nodeid = root.inode().ok_or(ESTALE)?.data().nodeid();
-        if root.super_block().data().admit().is_err() {
-            return Ok(StatFs::default());
+        match root.super_block().data().admit() {
+            Err(EACCES) => return Ok(StatFs::default()),
+            other => other?,
         }
         let it = root.super_block().data().conn.call(op::Statfs { nodeid })?;
         Ok(StatFs {
