@@ -18,11 +18,9 @@ import sys
 import time
 
 import ktap
-from ktap import FS, LONG, check, errno_of, same
+from ktap import DEVICE, LONG, TYPE, check, drop_caches, errno_of, same
 from worker import SLOWNESS
 
-TYPE = "rfuse" if FS == "rfuse" else "fuse"
-DEVICE = f"/dev/{TYPE}"
 MKTREE = "/rig/guest/mktree"
 MANIFEST = "/rig/guest/manifest.py"
 SECONDS = 10 * SLOWNESS
@@ -32,8 +30,8 @@ SECONDS = 10 * SLOWNESS
 def case():
     """The whole case, with the module that has the device."""
     with ktap.case():
-        if FS == "rfuse":
-            subprocess.run(["modprobe", "rfuse"], check=True)
+        if TYPE == "rfuse":
+            subprocess.run(["modprobe", TYPE], check=True)
         yield
 
 
@@ -176,12 +174,6 @@ def contents(top):
 def ways(often, seldom):
     """What a case does each time, and in its long form only."""
     return [*often, *seldom] if LONG else often
-
-
-def drop_caches():
-    """What is cached is asked for anew."""
-    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
-        file.write("3")
 
 
 def digest(path):

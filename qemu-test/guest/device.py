@@ -13,10 +13,8 @@ import struct
 import subprocess
 import threading
 
-from ktap import FS
+from ktap import DEVICE, TYPE
 
-KIND = "rfuse" if FS == "rfuse" else "fuse"
-PATH = f"/dev/{KIND}"
 CLONE, SYNC_INIT = 0x8004E500, 0xE503
 MNT_FORCE, MNT_DETACH = 1, 2
 MINOR = 46
@@ -26,9 +24,9 @@ OPENDIR, READDIR, RELEASEDIR, ACCESS, INTERRUPT, BATCH_FORGET = 27, 28, 29, 34, 
 SILENT = (FORGET, BATCH_FORGET, INTERRUPT)
 DIRECTORY, REGULAR = 0o040755, 0o100644
 
-if not os.path.exists(PATH):
+if not os.path.exists(DEVICE):
     # A minor number that is not fixed has no node before the module is there.
-    subprocess.run(["modprobe", KIND], check=True)
+    subprocess.run(["modprobe", TYPE], check=True)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -47,7 +45,7 @@ def mount(descriptor, point="/mnt", options="rootmode=40000,user_id=0,group_id=0
     """mount(2), with the descriptor unless it is None."""
     if descriptor is not None:
         options = f"fd={descriptor},{options}"
-    if _libc.mount(source.encode(), point.encode(), KIND.encode(), 0, options.encode()):
+    if _libc.mount(source.encode(), point.encode(), TYPE.encode(), 0, options.encode()):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
@@ -61,7 +59,7 @@ def umount(point="/mnt", flags=0):
 
 def clone_of(descriptor):
     """Another open file of the device, on the same connection."""
-    new = os.open(PATH, os.O_RDWR)
+    new = os.open(DEVICE, os.O_RDWR)
     fcntl.ioctl(new, CLONE, struct.pack("<I", descriptor))
     return new
 

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """Orders to the hostile server, and what it has to say of a client."""
 
+import ktap
 from ktap import FS, check, host, mounted, same
 
 COMPLAINTS = ("bad-requests", "excess-forgets", "bad-handles", "unreleased", "unforgotten", "bad-writes", "bad-locks",
               "locks-left", "bad-dots", "bad-ioctls", "bad-ids", "bad-extensions")
 
 
+def counted(text):
+    """Counts, one a line, as a dictionary."""
+    return {name: int(number) for name, number in (line.rsplit(" ", 1) for line in text.splitlines())}
+
+
 def counters(tag):
     """The server's counts."""
-    lines = [line.rsplit(" ", 1) for line in host("ask", tag, "counters").splitlines()]
-    return {name: int(number) for name, number in lines}
+    return counted(host("ask", tag, "counters"))
 
 
 def blameless(tag):
@@ -40,8 +45,7 @@ def served(tag, *operations):
 
 
 def drop_caches(what=3):
-    """Drops what is cached and not in use: 1 is pages, 2 is names and inodes."""
+    """As ktap's, until nothing is left."""
     # Names that were used lately go at the second order, and their directories after them.
     for _ in range(6):
-        with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as order:
-            order.write(str(what))
+        ktap.drop_caches(what)

@@ -18,6 +18,9 @@ import time
 import traceback
 
 FS = os.environ["RIG_FS"]
+# Who serves daemons: the kernel's own client where rfuse is not under test.
+TYPE = "rfuse" if FS == "rfuse" else "fuse"
+DEVICE = f"/dev/{TYPE}"
 # The long form of the case, for `make test-long`, and how much of it.
 LONG = "RIG_LONG" in os.environ
 PERCENT = int(os.environ.get("RIG_LONG", 0))
@@ -84,6 +87,12 @@ def _answer(port, number):
         text = b"".join(port.readline() for _ in range(int(lines)))
         if answered == number:
             return int(status), text.decode(errors="surrogateescape")
+
+
+def drop_caches(what=3):
+    """Has the kernel give up what is cached and not in use: 1 is pages, 2 is names and inodes."""
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as order:
+        order.write(str(what))
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ import contextlib
 import os
 import socket
 
-from daemons import DEVICE, becomes, foreground, holders, kill
-from hostile_server import COMPLAINTS
-from ktap import same
+from daemons import becomes, foreground, holders, kill
+from hostile_server import COMPLAINTS, counted
+from ktap import DEVICE, same
 
 
 def order(control, *words):
@@ -37,8 +37,7 @@ class Daemon:
 
     def counters(self):
         """Its counts."""
-        lines = [line.rsplit(" ", 1) for line in self.ask("counters").splitlines()]
-        return {name: int(number) for name, number in lines}
+        return counted(self.ask("counters"))
 
     def count(self, name):
         """One of its counts."""

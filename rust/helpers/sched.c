@@ -39,6 +39,7 @@ __rfuse_helper bool rfuse_helper_ratelimit(void)
 
 	return __ratelimit(&state);
 }
+
 __rfuse_helper void rfuse_helper_pagefault_disable(void)
 {
 	pagefault_disable();

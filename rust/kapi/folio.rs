@@ -214,11 +214,3 @@ impl Drop for FolioRef {
         unsafe { bindings::folio_put(self.as_ptr()) };
     }
 }
-
-/// Makes the next `len` bytes of `iter` be in memory, as far as they can. Returns whether any are. May
-/// sleep.
-pub fn fault_in_readable(iter: &IovIterSource<'_>, len: usize) -> bool {
-    let raw = core::ptr::from_ref(iter).cast();
-    // SAFETY: `IovIterSource` is transparent over a valid `struct iov_iter`, which is only looked at.
-    unsafe { bindings::fault_in_iov_iter_readable(raw, len) < len }
-}

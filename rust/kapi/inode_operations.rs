@@ -840,11 +840,8 @@ unsafe extern "C" fn listxattr<K: InodeOperations>(
         let list = (size > 0).then(|| core::slice::from_raw_parts_mut(list.cast::<u8>(), size));
         (Inode::from_raw((*dentry).d_inode), list)
     };
-    match K::listxattr(inode, list) {
-        // CAST: A list has at most 64 KiB.
-        Ok(len) => len as isize,
-        Err(error) => error.to_errno() as isize,
-    }
+    // CAST: A list has at most 64 KiB.
+    from_result(|| K::listxattr(inode, list).map(|len| len as isize))
 }
 
 /// Reads an access control list for `getxattr(2)`.

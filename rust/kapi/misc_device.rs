@@ -255,18 +255,21 @@ unsafe extern "C" fn read_iter<T: MiscDevice>(
     iocb: *mut bindings::kiocb,
     iter: *mut bindings::iov_iter,
 ) -> isize {
-    // SAFETY: By the safety requirements; the iterator is the caller's alone.
-    let (this, iter, waits) = unsafe {
-        let file = (*iocb).ki_filp;
-        let file_waits = (*file).f_flags & bindings::O_NONBLOCK == 0;
-        let call_waits = (*iocb).ki_flags & bindings::KIOCB_NOWAIT == 0;
-        (
-            private::<T>(file),
-            IovIterDest::from_raw(iter.cast()),
-            file_waits && call_waits,
-        )
-    };
-    size_or_errno(T::read(this, iter, waits))
+    from_result(|| {
+        // SAFETY: By the safety requirements; the iterator is the caller's alone.
+        let (this, iter, waits) = unsafe {
+            let file = (*iocb).ki_filp;
+            let file_waits = (*file).f_flags & bindings::O_NONBLOCK == 0;
+            let call_waits = (*iocb).ki_flags & bindings::KIOCB_NOWAIT == 0;
+            (
+                private::<T>(file),
+                IovIterDest::from_raw(iter.cast()),
+                file_waits && call_waits,
+            )
+        };
+        // CAST: Not longer than what one call moves; so it is below.
+        T::read(this, iter, waits).map(|size| size as isize)
+    })
 }
 
 /// Writes.
@@ -278,22 +281,16 @@ unsafe extern "C" fn write_iter<T: MiscDevice>(
     iocb: *mut bindings::kiocb,
     iter: *mut bindings::iov_iter,
 ) -> isize {
-    // SAFETY: By the safety requirements; the iterator is the caller's alone.
-    let (this, iter) = unsafe {
-        (
-            private::<T>((*iocb).ki_filp),
-            IovIterSource::from_raw(iter.cast()),
-        )
-    };
-    size_or_errno(T::write(this, iter))
-}
-
-fn size_or_errno(result: Result<usize>) -> isize {
-    match result {
-        // CAST: Not longer than what one call moves.
-        Ok(size) => size as isize,
-        Err(error) => error.to_errno() as isize,
-    }
+    from_result(|| {
+        // SAFETY: By the safety requirements; the iterator is the caller's alone.
+        let (this, iter) = unsafe {
+            (
+                private::<T>((*iocb).ki_filp),
+                IovIterSource::from_raw(iter.cast()),
+            )
+        };
+        T::write(this, iter).map(|size| size as isize)
+    })
 }
 
 /// Tells what can be done without waiting.
@@ -342,10 +339,8 @@ unsafe extern "C" fn ioctl<T: MiscDevice>(
 ) -> c_long {
     // SAFETY: By the safety requirements.
     let this = unsafe { private::<T>(file) };
-    match T::ioctl(this, command, argument) {
-        Ok(value) => value as c_long,
-        Err(error) => error.to_errno() as c_long,
-    }
+    // CAST: Both have 64 bits.
+    from_result(|| T::ioctl(this, command, argument).map(|value| value as c_long))
 }
 
 /// Shows the file.

@@ -4,7 +4,7 @@
 //!
 //! Whoever copies has the request, and nobody else can end it. So page faults are not served meanwhile: that may
 //! take for ever, as where the memory is a mapped file of the very process that is to read the request. A copy
-//! that would fault fails, and is made again after [`fault_in_dest`] or [`fault_in_source`].
+//! that would fault fails, and is made again after [`fault_in_iov_iter_writeable`] or [`fault_in_iov_iter_readable`].
 //!
 //! C headers: [`include/linux/uio.h`](srctree/include/linux/uio.h),
 //! [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h)
@@ -36,35 +36,6 @@ impl Drop for NoFaults {
         // SAFETY: Goes with the call in `new`.
         unsafe { bindings::pagefault_enable() };
     }
-}
-
-/// Counts what the peer is to read.
-struct Measure(usize);
-
-impl<'a> Buffers<'a> for Measure {
-    fn max_part(&self) -> usize {
-        usize::MAX
-    }
-
-    fn read_by_peer(&mut self, part: Part<'a>) -> Result {
-        self.0 += part.len();
-        Ok(())
-    }
-
-    fn written_by_peer(&mut self, _part: Part<'a>) -> Result {
-        Ok(())
-    }
-}
-
-/// How many bytes of a request the peer is to read.
-///
-/// # Errors
-///
-/// Those of [`Transfer::buffers`].
-pub fn readable_len<T: Transfer>(request: &mut T) -> Result<usize> {
-    let mut measure = Measure(0);
-    request.buffers(&mut measure)?;
-    Ok(measure.0)
 }
 
 /// Copies what the peer reads.
@@ -190,31 +161,17 @@ pub fn copy_from_peer<T: Transfer>(
     })
 }
 
-/// Has the next `len` bytes of `iter` in memory. May sleep, for as long as others please.
-///
-/// # Errors
-///
-/// `EFAULT` if they cannot.
-pub fn fault_in_dest(iter: &mut IovIterDest<'_>, len: usize) -> Result {
-    // SAFETY: A valid iterator.
-    let left = unsafe { bindings::fault_in_iov_iter_writeable(iter.as_raw().cast(), len) };
-    all_of(left)
+/// Has the next `len` bytes of `iter` in memory, as far as they can be. Returns how many are not. May sleep, for as
+/// long as others please.
+pub fn fault_in_iov_iter_writeable(iter: &IovIterDest<'_>, len: usize) -> usize {
+    let raw = ptr::from_ref(iter).cast();
+    // SAFETY: `IovIterDest` is transparent over a valid `struct iov_iter`, which is only looked at.
+    unsafe { bindings::fault_in_iov_iter_writeable(raw, len) }
 }
 
-/// As [`fault_in_dest`], for what is to be copied from.
-///
-/// # Errors
-///
-/// As there.
-pub fn fault_in_source(iter: &mut IovIterSource<'_>, len: usize) -> Result {
-    // SAFETY: A valid iterator.
-    let left = unsafe { bindings::fault_in_iov_iter_readable(iter.as_raw().cast(), len) };
-    all_of(left)
-}
-
-fn all_of(left: usize) -> Result {
-    match left {
-        0 => Ok(()),
-        _ => Err(EFAULT),
-    }
+/// As [`fault_in_iov_iter_writeable`], for what is to be copied from.
+pub fn fault_in_iov_iter_readable(iter: &IovIterSource<'_>, len: usize) -> usize {
+    let raw = ptr::from_ref(iter).cast();
+    // SAFETY: As there.
+    unsafe { bindings::fault_in_iov_iter_readable(raw, len) }
 }

@@ -46,7 +46,7 @@ impl WaitQueue {
         self.head.get()
     }
 
-    /// Whether anybody waits (`waitqueue_active`). Any context.
+    /// Whether anybody waits (`wq_has_sleeper`). Any context.
     pub fn is_active(&self) -> bool {
         // SAFETY: By the type invariant; looks at one pointer.
         unsafe { bindings::wait_queue_active(self.head.get()) }

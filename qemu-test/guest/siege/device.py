@@ -5,7 +5,9 @@ import os
 import subprocess
 import time
 
-from daemons import DEVICE, TYPE, runner
+from daemons import runner
+from hostile_server import counted
+from ktap import DEVICE, TYPE
 from own_daemon import order
 from siege.crew import PATIENCE, Fault
 from siege.siege import SOON, Siege, is_mounted
@@ -82,8 +84,3 @@ class DeviceSiege(Siege):
 
     def maybe_beside(self, crew):
         """There is no second mount of a daemon."""
-
-
-def counted(text):
-    """Counts, one a line, as a dictionary."""
-    return {name: int(number) for name, number in (line.rsplit(" ", 1) for line in text.splitlines())}

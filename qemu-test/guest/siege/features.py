@@ -10,6 +10,7 @@ import subprocess
 
 from handles import CONNECTABLE, handle_of, open_handle
 from hostile import TAGS, content_of, written
+from ktap import drop_caches
 from siege.changes import Changer
 from siege.work import WrongContent
 
@@ -124,8 +125,7 @@ class Featured(Changer):
             finally:
                 os.close(descriptor)
             if self.random.random() < 0.1:
-                with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as order:
-                    order.write("2")
+                drop_caches(2)
 
     def ioctl(self):
         """A few that are known, and others."""

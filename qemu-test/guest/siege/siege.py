@@ -7,7 +7,8 @@ import random
 import time
 
 from hostile import prepare
-from ktap import FS, host
+from hostile_server import counted
+from ktap import FS, drop_caches, host
 from siege.changes import Changer
 from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, Undead, command
 
@@ -22,8 +23,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def ask(tag, *words):
     """An order to the server; counts as a dictionary."""
-    lines = [line.rsplit(" ", 1) for line in host("ask", tag, *words).splitlines()]
-    return {name: int(number) for name, number in lines}
+    return counted(host("ask", tag, *words))
 
 
 def is_mounted(point):
@@ -100,8 +100,7 @@ class Siege:
     def maybe_drop(self):
         """Has the kernel give cached things up, sometimes."""
         if self.random.random() < 0.1:
-            with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as file:
-                file.write("3")
+            drop_caches()
 
     def maybe_beside(self, crew):
         """Mounts the same a second time and takes it away, sometimes: both share what they mount."""

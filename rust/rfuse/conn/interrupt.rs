@@ -45,6 +45,22 @@ impl Connection {
         unique: u64,
         payload: Payload,
     ) -> Result {
+        let message = self.message(operation, unique, payload)?;
+        self.transport.submit(message).map_err(|_| ENODEV)
+    }
+
+    /// Asks the server to give up on the request with this number.
+    pub(crate) fn interrupt_message(&self, unique: u64) -> Result<OwnedRequest> {
+        let number = unique | INTERRUPT_BIT;
+        self.message(&op::Interrupt { unique }, number, Payload::None)
+    }
+
+    fn message<O: Operation>(
+        &self,
+        operation: &O,
+        unique: u64,
+        payload: Payload,
+    ) -> Result<OwnedRequest> {
         let blank = Request::new(Role::Message, payload);
         let mut message = self.engine.requests.alloc(blank, Gfp::Kernel)?;
         let caller = Caller {
@@ -52,19 +68,6 @@ impl Connection {
             ..self.caller()
         };
         message.encode(operation, &caller)?;
-        message.expect_no_answer();
-        self.transport.submit(message).map_err(|_| ENODEV)
-    }
-
-    /// Asks the server to give up on the request with this number.
-    pub(crate) fn interrupt_message(&self, unique: u64) -> Result<OwnedRequest> {
-        let blank = Request::new(Role::Message, Payload::None);
-        let mut message = self.engine.requests.alloc(blank, Gfp::Kernel)?;
-        let caller = Caller {
-            unique: unique | INTERRUPT_BIT,
-            ..self.caller()
-        };
-        message.encode(&op::Interrupt { unique }, &caller)?;
         message.expect_no_answer();
         Ok(message)
     }

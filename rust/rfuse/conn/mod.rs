@@ -195,9 +195,9 @@ impl Connection {
         self.transport.needs_order()
     }
 
-    /// Whether the server is asked to make all durable, and told of the end.
-    pub(crate) fn says_farewell(&self) -> bool {
-        self.transport.says_farewell()
+    /// Whether the server is a process, which anybody may be.
+    pub(crate) fn is_to_process(&self) -> bool {
+        self.transport.is_to_process()
     }
 
     /// The most bytes that one WRITE may carry from the byte `pos` on.
@@ -321,16 +321,16 @@ impl Connection {
 
     #[cold]
     fn wait_ready(&self, opcode: Opcode) -> Result {
-        let connecting = || self.phase.load(Relaxed) == Phase::Connecting as u32;
-        if opcode == Opcode::Init && connecting() {
+        let is_connecting = self.phase.load(Relaxed) == Phase::Connecting as u32;
+        if opcode == Opcode::Init && is_connecting {
             return Ok(());
         }
-        self.connecting.wait_killable(|| !connecting())?;
+        self.wait_init(true)?;
         match self.phase.load(Relaxed) {
             phase if phase == Phase::Connected as u32 => Ok(()),
             phase if phase == Phase::Refused as u32 => Err(ECONNREFUSED),
             // What those who know the device expect of one whose server is gone.
-            _ if !self.transport.says_farewell() => Err(ENOTCONN),
+            _ if self.transport.is_to_process() => Err(ENOTCONN),
             _ => Err(ECONNABORTED),
         }
     }

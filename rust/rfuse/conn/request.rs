@@ -57,6 +57,18 @@ impl Payload {
         Self::Held { _until_done: value }
     }
 
+    /// How many bytes of it are sent.
+    fn sent_len(&self) -> usize {
+        match self {
+            Self::None | Self::Held { .. } | Self::Bytes(_) | Self::Pinned(_) | Self::Folios(_) => {
+                0
+            }
+            Self::PinnedSource(pages) => pages.len(),
+            Self::Pieces(pieces) => pieces.len(),
+            Self::Outgoing(data) => data.len(),
+        }
+    }
+
     /// How many bytes of a reply it can take.
     pub(crate) fn capacity(&self) -> usize {
         match self {
@@ -176,13 +188,21 @@ impl Request {
     /// Lets `write` fill the out part with a message that has no answer; it returns the length of
     /// the message and what it put there. Returns the latter.
     pub(super) fn fill(&mut self, write: impl FnOnce(&mut [u8]) -> (usize, usize)) -> usize {
-        let buffer = match self.spill.is_empty() {
-            true => self.out.as_mut_slice(),
-            false => self.spill.as_mut_slice(),
-        };
-        let (len, count) = write(buffer);
+        let (len, count) = write(self.buffer());
         self.out_len = len;
         count
+    }
+
+    fn buffer(&mut self) -> &mut [u8] {
+        match self.spill.is_empty() {
+            true => self.out.as_mut_slice(),
+            false => self.spill.as_mut_slice(),
+        }
+    }
+
+    /// How many bytes the server is to read.
+    pub(crate) fn sent_len(&self) -> usize {
+        self.out_len.saturating_add(self.payload.sent_len())
     }
 
     /// The operation; a message without an answer has none.
@@ -210,11 +230,7 @@ impl Request {
     pub(crate) fn resend(&mut self) {
         self.unique |= RESEND_BIT;
         let unique = self.unique;
-        let out = match self.spill.is_empty() {
-            true => self.out.as_mut_slice(),
-            false => self.spill.as_mut_slice(),
-        };
-        op::set_unique(out, unique);
+        op::set_unique(self.buffer(), unique);
     }
 
     /// Whether it asks the server to give up on another request.

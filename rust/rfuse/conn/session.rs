@@ -82,21 +82,13 @@ impl Connection {
     /// Why the connection cannot be used.
     pub(crate) fn init(&self) -> Result<(), InitError> {
         let offer = self.offer();
-        let room = KVec::zeroed(size_of::<InitOut>(), GFP_KERNEL)
-            .map_err(|error| InitError::Call(error.into()))?;
-        let (len, payload) = self
-            .call_with(
-                op::Init {
-                    offer: offer.body(),
-                },
-                Payload::Bytes(room),
-            )
-            .map_err(InitError::Call)?;
-        let Payload::Bytes(bytes) = payload else {
-            return Err(InitError::Call(EIO));
+        let operation = op::Init {
+            offer: offer.body(),
         };
-        self.settle(bytes.get(..len).unwrap_or(&[]), &offer)
-            .map_err(InitError::Fault)?;
+        let (len, payload) = room()
+            .and_then(|room| self.call_with(operation, room))
+            .map_err(InitError::Call)?;
+        self.settle(len, &payload, &offer)?;
         self.leave_connecting(Phase::Connected);
         Ok(())
     }
@@ -108,18 +100,21 @@ impl Connection {
     /// `ENOMEM`, `ECONNABORTED`: nothing was said.
     pub(crate) fn init_later(&self, then: KBox<dyn Settle>) -> Result {
         let offer = self.offer();
-        let room = KVec::zeroed(size_of::<InitOut>(), GFP_KERNEL)?;
+        let room = room()?;
         let greeting = KBox::new(Greeting { offer, then }, GFP_KERNEL)?;
         let operation = op::Init {
             offer: offer.body(),
         };
-        let room = Payload::Bytes(room);
         self.send_background(&operation, room, Some(greeting), Gfp::Kernel)
     }
 
-    /// Takes over what an answer to INIT allows.
-    fn settle(&self, answer: &[u8], offer: &Offer) -> Result<(), InitFault> {
-        let negotiated = Negotiated::from_reply(answer, offer)?;
+    /// Takes over what an answer to INIT allows, of which `payload` has `len` bytes.
+    fn settle(&self, len: usize, payload: &Payload, offer: &Offer) -> Result<(), InitError> {
+        let Payload::Bytes(bytes) = payload else {
+            return Err(InitError::Call(EIO));
+        };
+        let answer = bytes.get(..len).unwrap_or(&[]);
+        let negotiated = Negotiated::from_reply(answer, offer).map_err(InitError::Fault)?;
         self.flags.store(negotiated.flags.bits(), Relaxed);
         self.transport.settled(&negotiated);
         self.negotiated.populate(negotiated);
@@ -132,9 +127,9 @@ impl Connection {
             .saturating_mul(READAHEAD_REQUESTS)
             .saturating_mul(PAGE_SIZE);
         Offer {
-            flags: match self.transport.says_farewell() {
-                true => FLAGS,
-                false => FLAGS | NOTIFYING_FLAGS,
+            flags: match self.transport.is_to_process() {
+                true => FLAGS | NOTIFYING_FLAGS,
+                false => FLAGS,
             },
             max_readahead: u32::try_from(readahead).unwrap_or(u32::MAX),
             max_pages_limit: u16::try_from(pages).unwrap_or(u16::MAX),
@@ -146,7 +141,7 @@ impl Connection {
     pub(crate) fn quiesce(&self) {
         let ended = match self.is_shared() {
             // Nothing but what was written is worth waiting for a process.
-            _ if !self.transport.says_farewell() => self.wait_nothing_written().and(Err(ENOTCONN)),
+            _ if self.transport.is_to_process() => self.wait_nothing_written().and(Err(ENOTCONN)),
             // Other superblocks go on; what this one began, it began before.
             true => self
                 .wait_written()
@@ -168,8 +163,13 @@ impl Connection {
         }
     }
 
-    /// Says DESTROY and leaves nothing with the server. May sleep.
+    /// Says DESTROY, leaves nothing with the server, and gives up the way to it. May sleep.
     pub(crate) fn close(&self) {
+        self.say_farewell();
+        self.transport.detach();
+    }
+
+    fn say_farewell(&self) {
         if self.negotiated().is_some() && !self.is_aborted() {
             self.flush_forgets();
             self.quiesce();
@@ -195,6 +195,12 @@ impl Connection {
     }
 }
 
+/// Room for an answer to INIT.
+fn room() -> Result<Payload> {
+    let room = KVec::zeroed(size_of::<InitOut>(), GFP_KERNEL)?;
+    Ok(Payload::Bytes(room))
+}
+
 /// What is left to do when INIT is answered, before anything else is asked.
 pub(crate) trait Settle: Send {
     /// `conn` has negotiated. May sleep.
@@ -214,20 +220,15 @@ struct Greeting {
 impl Completion for Greeting {
     fn complete(self: KBox<Self>, conn: &Connection, payload: Payload, result: Result<usize>) {
         let this = KBox::into_inner(self);
-        let phase = match (result, payload) {
-            (Ok(len), Payload::Bytes(bytes)) => {
-                match conn.settle(bytes.get(..len).unwrap_or(&[]), &this.offer) {
-                    Ok(()) if this.then.settle(conn).is_ok() => Phase::Connected,
-                    Ok(()) => Phase::Refused,
-                    Err(fault) => {
-                        rfuse_kapi::log::err_ratelimited(format_args!(
-                            "the server cannot be used: {fault}"
-                        ));
-                        Phase::Refused
-                    }
-                }
-            }
-            _ => Phase::Refused,
+        let settled = result
+            .map_err(InitError::Call)
+            .and_then(|len| conn.settle(len, &payload, &this.offer));
+        if let Err(InitError::Fault(fault)) = &settled {
+            rfuse_kapi::log::err_ratelimited(format_args!("the server cannot be used: {fault}"));
+        }
+        let phase = match settled.is_ok() && this.then.settle(conn).is_ok() {
+            true => Phase::Connected,
+            false => Phase::Refused,
         };
         conn.leave_connecting(phase);
     }

@@ -30,6 +30,7 @@ use rfuse_kapi::{
     fs_context::{FsContext, Parameter, ParameterSpec},
     inode::{Inode, LentInode},
     misc_device::OpenFile,
+    namespaces::Namespaces,
     read_once::ReadOnce,
     stat::StatFs,
     super_block::{FilledSuper, LockedSuper, NewSuper, SuperBlock},
@@ -114,16 +115,17 @@ impl FileSystem for Fs {
             let (conn, server) = (point.mount.conn.clone(), point.mount.server.clone());
             return Mount::new(conn, options, server, point.nodeid);
         }
+        let mounter = Namespaces::of_mounter(fc);
         let server = match options.fd {
-            None => Server::by_tag(fc)?,
+            None => Server::by_tag(fc, &mounter)?,
             Some(fd) => {
-                server::check_options(fc, &options)?;
+                server::check_options(fc, &mounter, &options)?;
                 let (server, file) = Server::by_fd(fc, fd)?;
                 context.file = Some(file);
                 server
             }
         };
-        let conn = server.connection(fc)?;
+        let conn = server.connection(fc, mounter)?;
         Mount::new(conn, options, server, ROOT_ID)
     }
 
@@ -195,7 +197,7 @@ impl FileSystem for Fs {
 
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {
         let conn = &sb.data().conn;
-        if !conn.says_farewell() {
+        if conn.is_to_process() {
             // Anybody may serve it: `sync(2)` by others does not wait for that.
             return Ok(());
         }
@@ -254,7 +256,6 @@ impl FileSystem for Fs {
     fn kill_super(mount: &Arc<Mount>) {
         if mount.counted.load(Relaxed) && mount.conn.remove_superblock() {
             mount.conn.close();
-            mount.server.detach();
         }
     }
 

@@ -60,12 +60,12 @@ fn apply(sb: &SuperBlock<Fs>, it: Notification<'_>, data: &mut IovIterSource<'_>
             parent,
             name,
             expire_only,
-        } => inval_entry(sb, parent, name, expire_only).map(|_| ()),
+        } => inval_entry(&*directory(sb, parent)?, name, expire_only).map(|_| ()),
         Notification::Delete {
             parent,
             child,
             name,
-        } => delete(sb, parent, child, name),
+        } => delete(&*directory(sb, parent)?, child, name),
         Notification::Store {
             nodeid,
             offset,
@@ -113,6 +113,17 @@ fn regular(sb: &SuperBlock<Fs>, nodeid: u64) -> Result<ARef<Inode<Fs>>> {
     }
 }
 
+/// # Errors
+///
+/// `ENOENT` if the node is not cached, `ENOTDIR` if it is not a directory.
+fn directory(sb: &SuperBlock<Fs>, nodeid: u64) -> Result<ARef<Inode<Fs>>> {
+    let inode = inode::find(sb, nodeid).ok_or(ENOENT)?;
+    match inode.is_dir() {
+        true => Ok(inode),
+        false => Err(ENOTDIR),
+    }
+}
+
 fn inval_inode(sb: &SuperBlock<Fs>, nodeid: u64, bytes: Option<(u64, u64)>) -> Result {
     let inode = inode::find(sb, nodeid).ok_or(ENOENT)?;
     let conn = &sb.data().conn;
@@ -130,19 +141,10 @@ fn inval_inode(sb: &SuperBlock<Fs>, nodeid: u64, bytes: Option<(u64, u64)>) -> R
 
 /// Makes a name ask the server at its next use; unless it `may_hold`, what is below is given up too. The directory
 /// is not locked: whoever has it locked may wait for the server.
-fn inval_entry(
-    sb: &SuperBlock<Fs>,
-    parent: u64,
-    name: &[u8],
-    may_hold: bool,
-) -> Result<ARef<Dentry<Fs>>> {
-    let dir = inode::find(sb, parent).ok_or(ENOENT)?;
-    if !dir.is_dir() {
-        return Err(ENOTDIR);
-    }
+fn inval_entry(dir: &Inode<Fs>, name: &[u8], may_hold: bool) -> Result<ARef<Dentry<Fs>>> {
     let alias = dir.d_find_alias().ok_or(ENOENT)?;
     let entry = d_lookup(&Name::new(&alias, name).map_err(|_| ENOENT)?).ok_or(ENOENT)?;
-    let conn = &sb.data().conn;
+    let conn = &dir.super_data().conn;
     dir.data().expire_attributes(conn);
     dir.data().change_names(conn);
     name_word::expire(entry.word());
@@ -153,10 +155,9 @@ fn inval_entry(
 }
 
 /// A name was removed on the server. May wait for whoever changes names of the directory.
-fn delete(sb: &SuperBlock<Fs>, parent: u64, child: u64, name: &[u8]) -> Result {
-    let dir = inode::find(sb, parent).ok_or(ENOENT)?;
+fn delete(dir: &Inode<Fs>, child: u64, name: &[u8]) -> Result {
     let _locked = dir.lock_as_parent();
-    let entry = inval_entry(sb, parent, name, false)?;
+    let entry = inval_entry(dir, name, false)?;
     match entry.inode() {
         Some(inode) if child != 0 && inode.data().nodeid() != child => Err(ENOENT),
         Some(_) if child != 0 => entry.removed(),

@@ -8,6 +8,7 @@ use rfuse_kapi::{
     fs_context::{FsContext, ParamValue, Parameter, ParameterSpec},
     seq_file::SeqFileExt,
 };
+use rfuse_proto::op::Owner;
 
 const DEFAULT_PERMISSIONS: i32 = 0;
 const ALLOW_OTHER: i32 = 1;
@@ -39,15 +40,6 @@ pub(crate) const PARAMETERS: &[ParameterSpec] = &[
     ParameterSpec::string(c"subtype", SUBTYPE),
     ParameterSpec::END,
 ];
-
-/// Who may use a mount that is not for all.
-#[derive(Clone, Copy)]
-pub(crate) struct Owner {
-    /// The user.
-    pub(crate) uid: u32,
-    /// The group.
-    pub(crate) gid: u32,
-}
 
 /// What a file system was mounted with.
 #[derive(Clone, Default)]

@@ -17,7 +17,6 @@ use crate::{
     transport::{
         chardev::{Channel, Client},
         virtio::VirtioFs,
-        Transport,
     },
 };
 use kernel::{
@@ -54,9 +53,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// `EINVAL` without a tag, `ENODEV` if there is none with it; the context's log says so.
-    pub(crate) fn by_tag(fc: &FsContext<'_, Fs>) -> Result<Self> {
-        if !Namespaces::of_mounter(fc).is_initial() {
+    /// `EPERM` for mounters of other user namespaces, `EINVAL` without a tag, `ENODEV` if there is none with it; the
+    /// context's log says so.
+    pub(crate) fn by_tag(fc: &FsContext<'_, Fs>, mounter: &Namespaces) -> Result<Self> {
+        if !mounter.is_initial() {
             fc.errorf(fmt!("a device can be mounted by the system's root alone"));
             return Err(EPERM);
         }
@@ -104,22 +104,18 @@ impl Server {
     }
 
     /// A connection to it; that of another mount if there is one.
-    pub(crate) fn connection(&self, fc: &FsContext<'_, Fs>) -> Result<Arc<Connection>> {
-        let (engine, ids) = (fc.shared().engine(), Namespaces::of_mounter(fc));
+    pub(crate) fn connection(
+        &self,
+        fc: &FsContext<'_, Fs>,
+        mounter: Namespaces,
+    ) -> Result<Arc<Connection>> {
+        let engine = fc.shared().engine().clone();
         match self {
-            Self::Device(device) => Connection::new(engine.clone(), device.clone(), ids),
+            Self::Device(device) => Connection::new(engine, device.clone(), mounter),
             Self::Processes(channel) => match channel.connection() {
                 Some(connection) => Ok(connection),
-                None => Connection::new(engine.clone(), channel.clone(), ids),
+                None => Connection::new(engine, channel.clone(), mounter),
             },
-        }
-    }
-
-    /// Ends what [`Mount::connect`] has begun. May sleep.
-    pub(crate) fn detach(&self) {
-        match self {
-            Self::Device(device) => Transport::detach(&**device),
-            Self::Processes(channel) => Transport::detach(&**channel),
         }
     }
 }
@@ -252,15 +248,19 @@ impl Settle for Settling {
 }
 
 /// Refuses a mount by descriptor that lacks what such a mount must say.
-pub(crate) fn check_options(fc: &FsContext<'_, Fs>, options: &Options) -> Result {
+pub(crate) fn check_options(
+    fc: &FsContext<'_, Fs>,
+    mounter: &Namespaces,
+    options: &Options,
+) -> Result {
     match (options.user_id, options.group_id, options.root_mode) {
-        _ if options.writes_in_place && !Namespaces::of_mounter(fc).is_initial() => {
+        _ if options.writes_in_place && !mounter.is_initial() => {
             fc.errorf(fmt!(
                 "writeback=inplace lets the server hold up others: it is the system's root's"
             ));
             Err(EPERM)
         }
-        (Some(uid), Some(gid), Some(_)) if Namespaces::of_mounter(fc).have_ids(uid, gid) => Ok(()),
+        (Some(uid), Some(gid), Some(_)) if mounter.have_ids(uid, gid) => Ok(()),
         (Some(uid), Some(gid), Some(_)) => {
             fc.errorf(fmt!("there is no user_id={uid} or no group_id={gid} here"));
             Err(EINVAL)

@@ -28,12 +28,8 @@ use kernel::{
     prelude::*,
 };
 use rfuse_kapi::{
-    ahead::Ahead,
-    file::File,
-    folio::{fault_in_readable, LockedFolio},
-    ids,
-    inode::Inode,
-    kiocb::Kiocb,
+    ahead::Ahead, file::File, folio::LockedFolio, ids, inode::Inode, kiocb::Kiocb,
+    user_copy::fault_in_iov_iter_readable,
 };
 use rfuse_proto::{
     flags::{InitFlags, WRITE_KILL_SUIDGID},
@@ -289,7 +285,7 @@ fn take(inode: &Inode<Fs>, at: i64, want: usize, iter: &mut IovIterSource<'_>) -
         true => want >> PAGE_SHIFT << PAGE_SHIFT,
         false => want.min(to_page_end),
     };
-    if !fault_in_readable(iter, most) {
+    if fault_in_iov_iter_readable(iter, most) == most {
         return Err(EFAULT);
     }
     let folio = match whole {

@@ -53,8 +53,9 @@ pub(crate) trait Transport: Send + Sync {
     /// finished without an answer. May sleep.
     fn abort(&self);
 
-    /// Whether the server expects DESTROY at the end.
-    fn says_farewell(&self) -> bool;
+    /// Whether the server is a process, which anybody may be: it can tell something unasked, and nobody but its
+    /// callers waits for it, `sync(2)` and unmounting least of all.
+    fn is_to_process(&self) -> bool;
 
     /// Whether the server relies on forgets not to overtake what gives up a handle.
     fn needs_order(&self) -> bool;

@@ -277,8 +277,8 @@ impl Transport for Device<VirtioFs> {
         false
     }
 
-    fn says_farewell(&self) -> bool {
-        true
+    fn is_to_process(&self) -> bool {
+        false
     }
 
     fn needs_order(&self) -> bool {

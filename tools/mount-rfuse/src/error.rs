@@ -2,9 +2,9 @@
 
 //! Everything that can go wrong, as the user reads it, with the exit code that mount(8) documents.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use thiserror::Error;
@@ -257,6 +257,23 @@ impl Error {
     pub fn system(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let action = action.into();
         move |error| Self::System { action, error }
+    }
+
+    /// An [`Error::MountPoint`].
+    pub fn mount_point(target: &Path, reason: impl Into<String>) -> Self {
+        Self::MountPoint {
+            target: target.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::Mount`].
+    pub fn mount(source: &OsStr, target: &Path, reason: String) -> Self {
+        Self::Mount {
+            tag: source.to_string_lossy().into_owned(),
+            target: target.to_owned(),
+            reason,
+        }
     }
 
     /// The exit code that mount(8) gives this kind of failure.

@@ -106,7 +106,7 @@ impl Job<'_> {
 
     fn canonical_target(&self) -> Result<PathBuf, Error> {
         fs::canonicalize(&self.arguments.target)
-            .map_err(|error| mount_point_error(&self.arguments.target, plain(&error)))
+            .map_err(|error| Error::mount_point(&self.arguments.target, plain(&error)))
     }
 
     /// Our mount at `target`, if there is one and nothing lies on top of it.
@@ -158,11 +158,7 @@ impl Job<'_> {
     }
 
     fn mount_error(&self, tag: &OsStr, reason: String) -> Error {
-        Error::Mount {
-            tag: tag.to_string_lossy().into_owned(),
-            target: self.arguments.target.clone(),
-            reason,
-        }
+        Error::mount(tag, &self.arguments.target, reason)
     }
 
     fn remount(&self) -> Result<(), Error> {
@@ -224,15 +220,8 @@ fn shortened(source: &OsStr) -> Option<&OsStr> {
 fn check_mount_point(target: &Path) -> Result<(), Error> {
     match fs::metadata(target) {
         Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(mount_point_error(target, "not a directory".to_owned())),
-        Err(error) => Err(mount_point_error(target, plain(&error))),
-    }
-}
-
-fn mount_point_error(target: &Path, reason: String) -> Error {
-    Error::MountPoint {
-        target: target.to_owned(),
-        reason,
+        Ok(_) => Err(Error::mount_point(target, "not a directory")),
+        Err(error) => Err(Error::mount_point(target, plain(&error))),
     }
 }
 

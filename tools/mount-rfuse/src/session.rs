@@ -195,26 +195,19 @@ impl Plan {
     }
 
     fn error(&self, reason: String) -> Error {
-        Error::Mount {
-            tag: self.source.to_string_lossy().into_owned(),
-            target: self.target.clone(),
-            reason,
-        }
+        Error::mount(&self.source, &self.target, reason)
     }
 }
 
 /// Its real name, which later cannot be asked for without the daemon, and its type in `st_mode`.
 fn mount_point(target: &Path) -> Result<(PathBuf, u32), Error> {
-    let error = |reason| Error::MountPoint {
-        target: target.to_owned(),
-        reason,
-    };
-    let real = fs::canonicalize(target).map_err(|failure| error(plain(&failure)))?;
-    let metadata = fs::metadata(&real).map_err(|failure| error(plain(&failure)))?;
+    let failed = |error: io::Error| Error::mount_point(target, plain(&error));
+    let real = fs::canonicalize(target).map_err(failed)?;
+    let metadata = fs::metadata(&real).map_err(failed)?;
     let kind = FileType::from_raw_mode(metadata.mode());
     match kind {
         FileType::Directory | FileType::RegularFile => Ok((real, kind.as_raw_mode())),
-        _ => Err(error("neither a directory nor a file".to_owned())),
+        _ => Err(Error::mount_point(target, "neither a directory nor a file")),
     }
 }
 

@@ -35,18 +35,11 @@ const MIN_READ: usize = 8192;
 /// The most pages of one request, as the C client's `fs.fuse.max_pages_limit`.
 const MAX_PAGES: usize = 256;
 
-/// What the lock of a [`Channel`] protects.
-struct State {
-    pending: Pending,
-    /// Nothing more is read or written.
-    is_cut: bool,
-}
-
 /// The device's side of a connection. Open files of the device are attached to it.
 #[pin_data]
 pub(crate) struct Channel {
     #[pin]
-    state: SpinLock<State>,
+    pending: SpinLock<Pending>,
     #[pin]
     readers: PollQueue,
     signals: Signals,
@@ -61,7 +54,7 @@ pub(crate) struct Channel {
     copies: Atomic<usize>,
     #[pin]
     fewer_copies: WaitQueue,
-    /// `state.is_cut` once more, for those who copy.
+    /// Nothing more is read or written. Set while `pending` is locked.
     is_cut: Atomic<bool>,
     /// Whether some interrupt waits.
     has_interrupts: Atomic<bool>,
@@ -77,19 +70,10 @@ pub(crate) struct Channel {
 /// for nobody.
 pub(super) struct Copying<'a>(&'a Channel);
 
-impl<'a> Copying<'a> {
-    /// None when the channel is cut.
-    fn begin(channel: &'a Channel) -> Option<Self> {
-        let _ = channel.copies.fetch_add(1, Full);
-        let copying = Self(channel);
-        (!channel.is_cut.load(Relaxed)).then_some(copying)
-    }
-}
-
 impl Drop for Copying<'_> {
     fn drop(&mut self) {
         let before = self.0.copies.fetch_add(usize::MAX, Full);
-        if before == 1 && self.0.is_cut.load(Relaxed) {
+        if before == 1 && self.0.is_cut() {
             self.0.fewer_copies.wake_all();
         }
     }
@@ -100,7 +84,7 @@ impl Channel {
     pub(crate) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                state <- new_spinlock!(State { pending: Pending::new(), is_cut: false }),
+                pending <- new_spinlock!(Pending::new()),
                 readers <- PollQueue::new(),
                 signals: Signals::new(),
                 listener: SetOnce::new(),
@@ -171,13 +155,13 @@ impl Channel {
     pub(super) fn next(&self, waits: bool) -> Result<(Copying<'_>, OwnedRequest)> {
         loop {
             {
-                let mut state = self.state.lock();
-                if state.is_cut {
+                let mut pending = self.pending.lock();
+                if self.is_cut() {
                     return Err(ENODEV);
                 }
-                if let Some(request) = state.pending.next() {
+                if let Some(request) = pending.next() {
                     // Not cut, and whoever cuts it takes the lock first.
-                    let copying = Copying::begin(self).ok_or(ENODEV)?;
+                    let copying = self.begin_copy().ok_or(ENODEV)?;
                     return Ok((copying, request));
                 }
             }
@@ -185,24 +169,30 @@ impl Channel {
                 return Err(EAGAIN);
             }
             self.readers.wait_exclusive(|| {
-                let state = self.state.lock();
-                state.is_cut || !state.pending.is_empty()
+                let pending = self.pending.lock();
+                self.is_cut() || !pending.is_empty()
             })?;
         }
     }
 
     /// Something is about to be copied; none after the end.
     pub(super) fn begin_copy(&self) -> Option<Copying<'_>> {
-        Copying::begin(self)
+        let _ = self.copies.fetch_add(1, Full);
+        let copying = Copying(self);
+        (!self.is_cut()).then_some(copying)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut.load(Relaxed)
     }
 
     /// What was to be read goes back, for the next reader; without one to come it ends. May sleep.
     pub(super) fn put_back(&self, request: OwnedRequest) {
         let mut late = Chain::new();
         {
-            let mut state = self.state.lock();
-            match state.is_cut {
-                false => state.pending.push_front(request),
+            let mut pending = self.pending.lock();
+            match self.is_cut() {
+                false => pending.push_front(request),
                 true => late.push_back(request),
             }
         }
@@ -213,7 +203,7 @@ impl Channel {
     /// The request with this number was read.
     pub(super) fn was_read(&self, unique: u64) {
         if self.has_interrupts.load(Relaxed) {
-            self.state.lock().pending.was_read(unique);
+            self.pending.lock().was_read(unique);
             self.readers.wake_one(false);
         }
     }
@@ -221,7 +211,7 @@ impl Channel {
     /// The request with this number is answered: to interrupt it would be of no use.
     pub(super) fn was_answered(&self, unique: u64) {
         if self.has_interrupts.load(Relaxed) {
-            if self.state.lock().pending.drop_interrupt(unique).is_some() {
+            if self.pending.lock().drop_interrupt(unique).is_some() {
                 let _ = self.in_flight.fetch_add(usize::MAX, Relaxed);
             }
         }
@@ -233,7 +223,7 @@ impl Channel {
             .connection()
             .and_then(|connection| connection.interrupt_message(unique).ok());
         if let Some(message) = message {
-            drop(self.queue_one(message, false, Pending::push_interrupt_again));
+            drop(self.queue(message, false, Pending::push_interrupt_again));
         }
     }
 
@@ -291,8 +281,8 @@ impl Channel {
     /// What can be done without waiting.
     pub(super) fn poll(&self, table: &PollTable<'_>) -> Events {
         table.wait_by(&self.readers);
-        let state = self.state.lock();
-        match (state.is_cut, state.pending.is_empty()) {
+        let pending = self.pending.lock();
+        match (self.is_cut(), pending.is_empty()) {
             (true, _) => Events::ERROR,
             (false, true) => Events::WRITE,
             (false, false) => Events::WRITE.with(Events::READ),
@@ -303,44 +293,25 @@ impl Channel {
         &self.signals
     }
 
-    /// Lets `push` queue what is to be read, unless the channel is cut; whether it did.
-    fn queue(&self, is_sync: bool, push: impl FnOnce(&mut Pending)) -> bool {
-        {
-            let mut state = self.state.lock();
-            if state.is_cut {
-                return false;
-            }
-            push(&mut state.pending);
-        }
-        let _ = self.in_flight.fetch_add(1, Relaxed);
-        self.readers.wake_one(is_sync);
-        self.signals.notify();
-        true
-    }
-
-    /// As [`Self::queue`], for one request or message.
-    fn queue_one(
+    /// Lets `push` queue what is to be read, unless the channel is cut: then it is given back.
+    fn queue(
         &self,
         mut request: OwnedRequest,
         is_sync: bool,
         push: impl FnOnce(&mut Pending, OwnedRequest),
     ) -> Result<(), OwnedRequest> {
-        let mut slot = Some(request);
-        if self.queue(is_sync, |pending| {
-            if let Some(request) = slot.take() {
-                push(pending, request);
-            }
-        }) {
-            return Ok(());
-        }
-        match slot {
-            None => Ok(()),
-            Some(refused) => {
-                request = refused;
+        {
+            let mut pending = self.pending.lock();
+            if self.is_cut() {
                 request.failed(ENODEV);
-                Err(request)
+                return Err(request);
             }
+            push(&mut pending, request);
         }
+        let _ = self.in_flight.fetch_add(1, Relaxed);
+        self.readers.wake_one(is_sync);
+        self.signals.notify();
+        Ok(())
     }
 }
 
@@ -357,7 +328,7 @@ fn take_latest(requests: &mut Chain<Request>) -> Option<OwnedRequest> {
 impl Transport for Channel {
     fn submit(&self, request: OwnedRequest) -> Result<(), OwnedRequest> {
         let is_sync = request.has_caller();
-        self.queue_one(request, is_sync, Pending::push)
+        self.queue(request, is_sync, Pending::push)
     }
 
     fn submit_all(&self, requests: &mut Chain<Request>, failed: &mut Chain<Request>) {
@@ -369,7 +340,7 @@ impl Transport for Channel {
     }
 
     fn forget(&self, message: OwnedRequest) -> Result<(), OwnedRequest> {
-        self.queue_one(message, false, Pending::push_forget)
+        self.queue(message, false, Pending::push_forget)
     }
 
     fn interrupt(
@@ -381,7 +352,7 @@ impl Transport for Channel {
             return Err(message);
         }
         self.has_interrupts.store(true, Relaxed);
-        self.queue_one(message, false, |pending, message| {
+        self.queue(message, false, |pending, message| {
             pending.interrupt(message, waiter);
         })
     }
@@ -391,25 +362,24 @@ impl Transport for Channel {
     }
 
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {
-        let taken = self.state.lock().pending.take_back(waiter)?;
+        let taken = self.pending.lock().take_back(waiter)?;
         let _ = self.in_flight.fetch_add(usize::MAX, Relaxed);
         self.was_answered(taken.unique());
         Some(taken)
     }
 
     fn abort(&self) {
-        let pending = {
-            let mut state = self.state.lock();
-            state.is_cut = true;
+        let unread = {
+            let mut pending = self.pending.lock();
             self.is_cut.store(true, Relaxed);
-            state.pending.take_all()
+            pending.take_all()
         };
         self.readers.wake_all();
         self.signals.notify();
         // Orders the mark before the look at who copies.
         let _ = self.copies.fetch_add(0, Full);
         self.fewer_copies.wait(|| self.copies.load(Relaxed) == 0);
-        self.end_all(pending, ENODEV);
+        self.end_all(unread, ENODEV);
         let mut read = Chain::new();
         for client in self.clients.lock().iter() {
             read.append(&mut client.take_all());
@@ -433,8 +403,8 @@ impl Transport for Channel {
         MAX_PAGES
     }
 
-    fn says_farewell(&self) -> bool {
-        false
+    fn is_to_process(&self) -> bool {
+        true
     }
 
     fn needs_order(&self) -> bool {

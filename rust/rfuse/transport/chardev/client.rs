@@ -28,7 +28,9 @@ use rfuse_kapi::{
     misc_device::{MiscDevice, OpenFile},
     poll::{Events, PollTable, Signals},
     transfer::Transfer,
-    user_copy::{copy_from_peer, copy_to_peer, fault_in_dest, fault_in_source, readable_len},
+    user_copy::{
+        copy_from_peer, copy_to_peer, fault_in_iov_iter_readable, fault_in_iov_iter_writeable,
+    },
     wait::WaitQueue,
 };
 use rfuse_proto::{
@@ -116,7 +118,7 @@ impl Client {
         (copying, mut request): (Copying<'_>, OwnedRequest),
         iter: &mut IovIterDest<'_>,
     ) -> Result<Option<usize>> {
-        let len = readable_len(&mut *request).unwrap_or(usize::MAX);
+        let len = request.sent_len();
         if len > iter.len() {
             let error = match request.opcode() {
                 Some(Opcode::Setxattr) => E2BIG,
@@ -135,7 +137,10 @@ impl Client {
                 // Whoever serves the fault may need an answer to this request, or never come back.
                 drop(copying);
                 channel.put_back(request);
-                fault_in_dest(iter, len).map(|()| None)
+                match fault_in_iov_iter_writeable(iter, len) {
+                    0 => Ok(None),
+                    _ => Err(EFAULT),
+                }
             }
         }
     }
@@ -171,10 +176,9 @@ impl Client {
             // As for reading.
             self.processing.lock().add(request);
             drop(copying);
-            let len = iter.len();
-            if let Err(error) = fault_in_source(iter, len) {
+            if fault_in_iov_iter_readable(iter, iter.len()) > 0 {
                 self.give_up(channel, unique);
-                return Err(error);
+                return Err(EFAULT);
             }
         }
     }
