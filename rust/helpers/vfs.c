@@ -16,6 +16,16 @@
 #include <linux/uio.h>
 #include <linux/user_namespace.h>
 
+__rfuse_helper void rfuse_helper_d_lock(struct dentry *dentry)
+{
+	spin_lock(&dentry->d_lock);
+}
+
+__rfuse_helper void rfuse_helper_d_unlock(struct dentry *dentry)
+{
+	spin_unlock(&dentry->d_lock);
+}
+
 __rfuse_helper struct inode *rfuse_helper_alloc_inode_sb_slot(struct super_block *sb,
 							      struct kmem_cache *cache, gfp_t gfp)
 {

@@ -320,7 +320,33 @@ unsafe fn splice<T: FileSystem>(
     // fails, and a dentry it returns is referenced.
     unsafe {
         let alias = from_err_ptr(bindings::d_splice_alias(inode, dentry.as_ptr()))?;
-        Ok(NonNull::new(alias).map(|alias| ARef::from_raw(alias.cast())))
+        let Some(alias) = NonNull::new(alias) else {
+            return Ok(None);
+        };
+        connect(alias);
+        Ok(Some(ARef::from_raw(alias.cast())))
+    }
+}
+
+/// Takes note that a dentry that a file handle had found is in its directory now. Without that the kernel goes on to
+/// take it for one whose place is not known, and warns of it in `name_to_handle_at(2)`.
+///
+/// # Safety
+///
+/// The dentry is referenced, and its directory is locked.
+unsafe fn connect(dentry: NonNull<bindings::dentry>) {
+    let dentry = dentry.as_ptr();
+    // SAFETY: By the safety requirements the parent stays. Flags change under the lock alone; a parent that is
+    // connected once stays so (`reconnect_path` in `fs/exportfs/expfs.c`).
+    unsafe {
+        let is_disconnected = |dentry: *mut bindings::dentry| {
+            (*dentry).d_flags & bindings::dentry_flags_DCACHE_DISCONNECTED != 0
+        };
+        if is_disconnected(dentry) && !is_disconnected((*dentry).d_parent) {
+            bindings::d_lock(dentry);
+            (*dentry).d_flags &= !bindings::dentry_flags_DCACHE_DISCONNECTED;
+            bindings::d_unlock(dentry);
+        }
     }
 }
 
