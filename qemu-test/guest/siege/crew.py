@@ -16,7 +16,7 @@ SLOWNESS = int(os.environ.get("RFUSE_PATIENCE", 1))
 # Whoever has not got on for so long is killed.
 PATIENCE = 1.0 * SLOWNESS
 # And must be gone so soon.
-DEATH = 5.0 * SLOWNESS
+DEATH = 10.0 * SLOWNESS
 # Unless it waits for another (see Crew.end_all), which is looked into after this time.
 QUICK_DEATH = 0.5 * SLOWNESS
 
@@ -226,6 +226,6 @@ class Crew:
         """Ends all, whoever waits for whom."""
         for member in self.members:
             kill_group(member.pid)
-        members, self.members = self.members, []
-        for member in members:
-            member.end()
+        while self.members:
+            self.members[-1].end()
+            self.members.pop()

@@ -4,11 +4,12 @@
 import ctypes
 import os
 import random
+import re
 import time
 
 from hostile import prepare
 from hostile_server import counted
-from ktap import FS, drop_caches, host
+from ktap import FS, host
 from siege.changes import Changer
 from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, Undead, command
 
@@ -66,20 +67,38 @@ class Siege:
             try:
                 for _ in range(self.random.randrange(2, 6)):
                     crew.watch(self.random.choice((0.3, 1.0, 2.0)) * SLOWNESS)
-                    self.maybe_drop()
+                    self.maybe_drop(crew)
                     self.maybe_beside(crew)
                     if crew.killed > 1 or self.is_done():
                         break
                 if self.random.random() < 0.1:
                     self.pull()
+            except Undead as undead:
+                self.cut_off(undead)
             finally:
-                self.killed += crew.killed
-                self.died += crew.died
-                self.waited += crew.waited
-                crew.end()
+                self.end(crew)
         self.unmount()
         if self.random.random() < 0.2:
             self.unload()
+
+    def end(self, crew):
+        """Ends a crew, and counts what happened to it."""
+        self.killed += crew.killed
+        self.died += crew.died
+        self.waited += crew.waited
+        try:
+            crew.end()
+        except Undead as undead:
+            self.cut_off(undead)
+            crew.end()
+
+    def cut_off(self, undead):
+        """Who exits heeds no signal any more. If it is the last to use what is mounted within, it waits for what the
+        server has of that, as the administrator can end."""
+        if not re.search(r"kill_sb.*do_exit", str(undead), re.DOTALL):
+            raise undead
+        self.forced += 1
+        command("umount", "-f", self.point, patience=SOON)
 
     def pull(self):
         """Takes the device away while it is in use, and gives it back."""
@@ -97,18 +116,22 @@ class Siege:
         self.refused += status != 0
         return is_mounted(self.point)
 
-    def maybe_drop(self):
+    def beside(self, crew, *words):
+        """A command that may wait for the lock of a superblock, as long as a worker has it."""
+        try:
+            command(*words, patience=3 * PATIENCE)
+        except Undead as undead:
+            crew.release(undead)
+
+    def maybe_drop(self, crew):
         """Has the kernel give cached things up, sometimes."""
         if self.random.random() < 0.1:
-            drop_caches()
+            self.beside(crew, "sh", "-c", "echo 3 > /proc/sys/vm/drop_caches")
 
     def maybe_beside(self, crew):
         """Mounts the same a second time and takes it away, sometimes: both share what they mount."""
         if self.random.random() < 0.1:
-            try:
-                command("mount", "-t", FS, self.tag, BESIDE, patience=3 * PATIENCE)
-            except Undead as undead:
-                crew.release(undead)
+            self.beside(crew, "mount", "-t", FS, self.tag, BESIDE)
             # Not by umount(8), which asks the server first. The other mount keeps what is mounted.
             if is_mounted(BESIDE) and libc.umount2(BESIDE.encode(), MNT_DETACH):
                 raise Fault(f"umount2 of {BESIDE}: {os.strerror(ctypes.get_errno())}")
