@@ -110,7 +110,8 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
         parameter: Parameter<'_>,
     ) -> Result;
 
-    /// Makes the data of the superblock to mount, before it is known whether it exists already.
+    /// Makes the data of the superblock to mount, before it is known whether it exists already. What may take long
+    /// is done here: nothing is locked yet, while [`FileSystem::fill_super`] has others wait, `sync(2)` among them.
     fn make_super(
         fc: &FsContext<'_, Self>,
         context: &mut Self::Context,
@@ -163,7 +164,8 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result;
 
     /// Takes leave of a superblock: no inode is left. Also called if [`FileSystem::fill_super`]
-    /// failed. RCU walks may still read the data, which is dropped after a grace period.
+    /// failed, and for what [`FileSystem::make_super`] has made for a superblock that existed already. RCU walks may
+    /// still read the data, which is dropped after a grace period.
     fn kill_super(data: &Arc<Self::Super>);
 
     /// The superblock is about to lose its inodes, whose eviction waits for locked folios. Process

@@ -427,7 +427,7 @@ unsafe fn sget<T: FileSystem>(fc: *mut bindings::fs_context) -> Result<*mut bind
     let left = unsafe { ptr::replace(&raw mut (*fc).s_fs_info, ptr::null_mut()) };
     if !left.is_null() {
         // SAFETY: Set above, and no superblock took it.
-        drop(unsafe { Arc::<T::Super>::from_raw(left.cast()) });
+        T::kill_super(&unsafe { Arc::<T::Super>::from_raw(left.cast()) });
     }
     from_err_ptr(sb)
 }

@@ -113,8 +113,8 @@ pub(crate) struct Connection {
     polled: Mutex<KVec<Arc<PolledFile>>>,
     epoch: Atomic<u64>,
     epoch_began: Atomic<u64>,
-    /// How many superblocks use it.
-    superblocks: Atomic<usize>,
+    /// How many superblocks, and mounts that may become one, use it.
+    users: Atomic<usize>,
     #[pin]
     written: Written,
     #[pin]
@@ -148,7 +148,7 @@ impl Connection {
                 polled <- new_mutex!(KVec::new()),
                 epoch: Atomic::new(0),
                 epoch_began: Atomic::new(0),
-                superblocks: Atomic::new(0),
+                users: Atomic::new(0),
                 written <- Written::new(),
                 background <- Background::new(),
                 forgets <- Forgets::new(),
@@ -256,19 +256,34 @@ impl Connection {
         let _ = self.epoch.fetch_add(1, Full);
     }
 
-    /// A superblock begins to use it.
-    pub(crate) fn add_superblock(&self) {
-        let _ = self.superblocks.fetch_add(1, Relaxed);
+    /// A superblock, or a mount that may become one, uses it until it [leaves](Self::leave). The first one, or one
+    /// beside another that stays.
+    pub(crate) fn join(&self) {
+        let _ = self.users.fetch_add(1, Relaxed);
     }
 
-    /// A superblock is gone; whether it was the last one.
-    pub(crate) fn remove_superblock(&self) -> bool {
-        self.superblocks.fetch_add(usize::MAX, Full) == 1
+    /// As [`Self::join`], unless nobody uses it any more.
+    pub(crate) fn join_others(&self) -> bool {
+        let mut users = self.users.load(Relaxed);
+        while users > 0 {
+            match self.users.cmpxchg(users, users.saturating_add(1), Full) {
+                Ok(_) => return true,
+                Err(other) => users = other,
+            }
+        }
+        false
     }
 
-    /// Whether more than one superblock uses it.
+    /// Ends what [`Self::join`] began. The last one to leave closes it. May sleep.
+    pub(crate) fn leave(&self) {
+        if self.users.fetch_add(usize::MAX, Full) == 1 {
+            self.close();
+        }
+    }
+
+    /// Whether more than one uses it.
     pub(crate) fn is_shared(&self) -> bool {
-        self.superblocks.load(Relaxed) > 1
+        self.users.load(Relaxed) > 1
     }
 
     /// Whether INIT was answered, and the server not cut off since.
@@ -333,6 +348,11 @@ impl Connection {
             _ if self.transport.is_to_process() => Err(ENOTCONN),
             _ => Err(ECONNABORTED),
         }
+    }
+
+    /// The server cannot be asked at all: who waits for INIT hears of it.
+    pub(crate) fn refuse(&self) {
+        self.leave_connecting(Phase::Refused);
     }
 
     /// INIT was answered, well or not.

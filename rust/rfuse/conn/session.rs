@@ -79,8 +79,17 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Why the connection cannot be used.
+    /// Why the connection cannot be used; those who wait for it hear of it.
     pub(crate) fn init(&self) -> Result<(), InitError> {
+        let settled = self.say_init();
+        self.leave_connecting(match settled {
+            Ok(()) => Phase::Connected,
+            Err(_) => Phase::Refused,
+        });
+        settled
+    }
+
+    fn say_init(&self) -> Result<(), InitError> {
         let offer = self.offer();
         let operation = op::Init {
             offer: offer.body(),
@@ -88,9 +97,7 @@ impl Connection {
         let (len, payload) = room()
             .and_then(|room| self.call_with(operation, room))
             .map_err(InitError::Call)?;
-        self.settle(len, &payload, &offer)?;
-        self.leave_connecting(Phase::Connected);
-        Ok(())
+        self.settle(len, &payload, &offer)
     }
 
     /// Says INIT; those who ask anything wait for the answer, and first `then` hears of it. May sleep.
@@ -164,7 +171,7 @@ impl Connection {
     }
 
     /// Says DESTROY, leaves nothing with the server, and gives up the way to it. May sleep.
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         self.say_farewell();
         self.transport.detach();
     }

@@ -25,6 +25,7 @@ mod params;
 mod range;
 mod read;
 mod readdir;
+mod root;
 mod server;
 mod setattr;
 mod submount;

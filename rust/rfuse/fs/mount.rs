@@ -3,10 +3,11 @@
 //! The file system type and its superblocks.
 
 use super::{
-    attr, export,
-    inode::{self, Fresh, Node, ROOT_ID},
+    export,
+    inode::{Node, ROOT_ID},
     params::{self, Options},
-    server::{self, Server},
+    root::Root,
+    server::{self, Server, Settling},
     submount::MountPoint,
 };
 use crate::{
@@ -19,7 +20,6 @@ use kernel::{
     prelude::*,
     seq_file::SeqFile,
     sync::{
-        aref::ARef,
         atomic::{Atomic, Relaxed},
         Arc,
     },
@@ -47,7 +47,7 @@ pub(crate) struct Fs;
 
 /// A mounted file system.
 pub(crate) struct Mount {
-    /// The connection to its server.
+    /// The connection to its server, which it has [joined](Connection::join).
     pub(crate) conn: Arc<Connection>,
     /// What it was mounted with.
     pub(crate) options: Options,
@@ -57,8 +57,6 @@ pub(crate) struct Mount {
     root: u64,
     /// INIT was answered, and all users may use it: there is nothing to look at.
     is_open: Atomic<bool>,
-    /// Whether it counts as a superblock of the connection.
-    counted: Atomic<bool>,
 }
 
 /// What is to be mounted.
@@ -69,6 +67,8 @@ pub(crate) struct Context {
     point: Option<MountPoint>,
     /// By which open file of the device, if so.
     file: Option<OpenFile<Client>>,
+    /// Its root. Without one INIT is still to be said.
+    root: Option<Root>,
 }
 
 impl FileSystem for Fs {
@@ -112,6 +112,8 @@ impl FileSystem for Fs {
     fn make_super(fc: &FsContext<'_, Self>, context: &mut Context) -> Result<Arc<Mount>> {
         let options = context.options.clone();
         if let Some(point) = &context.point {
+            context.root = Some(point.root()?);
+            point.mount.conn.join();
             let (conn, server) = (point.mount.conn.clone(), point.mount.server.clone());
             return Mount::new(conn, options, server, point.nodeid);
         }
@@ -125,8 +127,12 @@ impl FileSystem for Fs {
                 server
             }
         };
-        let conn = server.connection(fc, mounter)?;
-        Mount::new(conn, options, server, ROOT_ID)
+        let (conn, is_new) = server.connection(fc, mounter)?;
+        let mount = Mount::new(conn, options, server, ROOT_ID)?;
+        context.root = mount
+            .reach(fc, context.file.as_ref(), is_new)
+            .inspect_err(|_| mount.conn.leave())?;
+        Ok(mount)
     }
 
     fn same_super(existing: &Mount, candidate: &Mount) -> bool {
@@ -152,21 +158,23 @@ impl FileSystem for Fs {
             // Else `sync` would wait for this server.
             sb.set_no_data_integrity();
         }
-        let (root, then) = match (&context.point, &mount.server, &context.file) {
-            (Some(point), _, _) => {
-                mount.count();
+        let (root, then) = match (context.root.take(), &context.file) {
+            (Some(root), file) => {
+                if file.is_some() {
+                    mount.introduce(&sb)?;
+                }
                 mount.adopt(&mut sb, fc)?;
-                (point.root(&sb)?, None)
+                (root, None)
             }
-            (None, Server::Device(device), _) => {
-                mount.connect_device(&mut sb, fc, device)?;
-                (mount.root(&sb, fc)?, None)
+            (None, Some(file)) => {
+                mount.start_processes(fc, file)?;
+                mount.introduce(&sb)?;
+                sb.setup_bdi(0, 0)?;
+                (mount.given_root(fc)?, Some(Settling::of(&mount, &sb)?))
             }
-            (None, Server::Processes(channel), Some(file)) => {
-                mount.connect_processes(&mut sb, fc, channel, file)?
-            }
-            (None, Server::Processes(_), None) => return Err(EINVAL),
+            (None, None) => return Err(EINVAL),
         };
+        let root = root.inode(&sb)?;
         sb.set_strictlimit();
         let filled = sb.with_root(root)?;
         if let Some(then) = then {
@@ -254,9 +262,7 @@ impl FileSystem for Fs {
     }
 
     fn kill_super(mount: &Arc<Mount>) {
-        if mount.counted.load(Relaxed) && mount.conn.remove_superblock() {
-            mount.conn.close();
-        }
+        mount.conn.leave();
     }
 
     fn d_revalidate(
@@ -271,46 +277,25 @@ impl FileSystem for Fs {
 }
 
 impl Mount {
+    /// With a connection that it has joined.
     fn new(
         conn: Arc<Connection>,
         options: Options,
         server: Server,
         root: u64,
     ) -> Result<Arc<Self>> {
+        let joined = conn.clone();
         let mount = Self {
             conn,
             options,
             server,
             root,
             is_open: Atomic::new(false),
-            counted: Atomic::new(false),
         };
-        Ok(Arc::new(mount, GFP_KERNEL)?)
-    }
-
-    /// The superblock uses the connection from now on.
-    pub(crate) fn count(&self) {
-        self.conn.add_superblock();
-        self.counted.store(true, Relaxed);
-    }
-
-    /// The root that INIT has made known. May sleep.
-    fn root(&self, sb: &SuperBlock<Fs>, fc: &FsContext<'_, Fs>) -> Result<ARef<Inode<Fs>>> {
-        let asked_at = self.conn.attr_version();
-        let (attributes, valid) = self.conn.call(op::Getattr {
-            nodeid: ROOT_ID,
-            fh: None,
-        })?;
-        if attributes.file_type() != attr::S_IFDIR {
-            fc.errorf(fmt!("what the server shares is not a directory"));
-            return Err(ENOTDIR);
-        }
-        let fresh = Fresh {
-            attributes: &attributes,
-            valid,
-            asked_at,
-        };
-        inode::inside(sb, ROOT_ID, 0, &fresh)
+        Arc::new(mount, GFP_KERNEL).map_err(|_| {
+            joined.leave();
+            ENOMEM
+        })
     }
 
     /// Whether the current task may have anything to do with the mount: a server could trace it, or keep it

@@ -2,13 +2,7 @@
 
 //! Who answers the requests of a mount.
 
-use super::{
-    inode::{self, Fresh, ROOT_ID},
-    mount::Mount,
-    notify::Notified,
-    params::Options,
-    Fs,
-};
+use super::{mount::Mount, notify::Notified, params::Options, root::Root, Fs};
 use crate::{
     conn::{
         session::{InitError, Settle},
@@ -19,26 +13,14 @@ use crate::{
         virtio::VirtioFs,
     },
 };
-use kernel::{
-    prelude::*,
-    sync::{aref::ARef, Arc},
-};
+use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     fs_context::FsContext,
-    inode::Inode,
     misc_device::OpenFile,
     namespaces::Namespaces,
-    super_block::{ActiveSuper, NewSuper, SuperBlock},
+    super_block::{ActiveSuper, NewSuper},
     virtio::Device,
 };
-use rfuse_proto::{
-    attr::{Attributes, Timeout},
-    wire::Attr,
-};
-
-/// What a mount has left to do when INIT is answered.
-type Later = Option<KBox<dyn Settle>>;
-
 /// Who answers.
 #[derive(Clone)]
 pub(crate) enum Server {
@@ -103,86 +85,98 @@ impl Server {
         }
     }
 
-    /// A connection to it; that of another mount if there is one.
+    /// Joins a connection to it: that of another mount if there is one, else a new one, and whether it is. Waits for
+    /// an unmount that is under way. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EINTR`.
     pub(crate) fn connection(
         &self,
         fc: &FsContext<'_, Fs>,
         mounter: Namespaces,
-    ) -> Result<Arc<Connection>> {
+    ) -> Result<(Arc<Connection>, bool)> {
         let engine = fc.shared().engine().clone();
         match self {
-            Self::Device(device) => Connection::new(engine, device.clone(), mounter),
-            Self::Processes(channel) => match channel.connection() {
-                Some(connection) => Ok(connection),
-                None => Connection::new(engine, channel.clone(), mounter),
-            },
+            Self::Device(device) => {
+                let new = Connection::new(engine, device.clone(), mounter)?;
+                let conn = device.driver().attach(&new).inspect_err(|_| {
+                    fc.errorf(fmt!("the device is still in use"));
+                })?;
+                let is_new = Arc::ptr_eq(&conn, &new);
+                Ok((conn, is_new))
+            }
+            Self::Processes(channel) => {
+                let other = channel.connection();
+                if let Some(conn) = other.filter(|conn| conn.join_others()) {
+                    return Ok((conn, false));
+                }
+                let new = Connection::new(engine, channel.clone(), mounter)?;
+                new.join();
+                Ok((new, true))
+            }
         }
     }
 }
 
 impl Mount {
-    /// Gets a device's server going, and says INIT.
+    /// Gets the server going, and asks it for its root; `None` if it may not answer before it is mounted. `file` is
+    /// what it is mounted by, and the connection one that `is_new`. May sleep.
     ///
     /// # Errors
     ///
     /// Why the server cannot be used; the context's log says so. So it is below.
-    pub(crate) fn connect_device(
+    pub(crate) fn reach(
         &self,
-        sb: &mut NewSuper<'_, Fs>,
         fc: &FsContext<'_, Fs>,
-        device: &Device<VirtioFs>,
-    ) -> Result {
-        self.start_device(fc, device)?;
-        self.say_init(fc)?;
-        self.adopt(sb, fc)
-    }
-
-    /// Gets the channel of processes going: the root, and what is left to do when INIT is answered, which is to be
-    /// said ([`Connection::init_later`]) as soon as nothing can fail any more. Nothing is left if the mount waits.
-    pub(crate) fn connect_processes(
-        self: &Arc<Self>,
-        sb: &mut NewSuper<'_, Fs>,
-        fc: &FsContext<'_, Fs>,
-        channel: &Arc<Channel>,
-        file: &OpenFile<Client>,
-    ) -> Result<(ARef<Inode<Fs>>, Later)> {
-        let listener = Notified::of(sb)?;
-        self.start_processes(fc, channel, file.data(), listener, sb.dev())?;
-        sb.setup_bdi(0, 0)?;
-        let root = self.given_root(sb, fc)?;
-        if !file.data().waits_for_init() {
-            return Ok((root, Some(Settling::of(self, sb)?)));
+        file: Option<&OpenFile<Client>>,
+        is_new: bool,
+    ) -> Result<Option<Root>> {
+        match (&self.server, file) {
+            (Server::Device(_), _) if !is_new => self.conn.wait_init(true)?,
+            (Server::Device(device), _) => {
+                self.restart(fc, device)?;
+                self.say_init(fc)?;
+            }
+            (Server::Processes(_), Some(file)) if is_new && file.data().waits_for_init() => {
+                self.start_processes(fc, file)?;
+                self.say_init(fc)?;
+                return self.given_root(fc).map(Some);
+            }
+            (Server::Processes(_), _) => return Ok(None),
         }
-        self.say_init(fc)?;
-        self.settle(sb)?;
-        Ok((root, None))
+        Root::ask(&self.conn, fc).map(Some)
     }
 
-    fn start_device(&self, fc: &FsContext<'_, Fs>, device: &Device<VirtioFs>) -> Result {
-        let tag = fc.source().unwrap_or(c"");
-        device.driver().attach(&self.conn).inspect_err(|_| {
-            fc.errorf(fmt!("device \"{tag}\" is still in use"));
-        })?;
-        // From here on the end of the superblock gives the device back.
-        self.count();
+    fn restart(&self, fc: &FsContext<'_, Fs>, device: &Device<VirtioFs>) -> Result {
         device.restart().inspect_err(|error| {
+            let tag = fc.source().unwrap_or(c"");
             fc.errorf(fmt!("device \"{tag}\" does not start: {error:?}"));
+            self.conn.refuse();
         })
     }
 
-    fn start_processes(
+    /// Has the processes that have `file` open serve the mount.
+    pub(crate) fn start_processes(
         &self,
         fc: &FsContext<'_, Fs>,
-        channel: &Arc<Channel>,
-        client: &Arc<Client>,
-        listener: Arc<Notified>,
-        id: u32,
+        file: &OpenFile<Client>,
     ) -> Result {
-        client.attach(channel).inspect_err(|_| {
+        let Server::Processes(channel) = &self.server else {
+            return Err(EINVAL);
+        };
+        file.data().attach(channel).inspect_err(|_| {
             fc.errorf(fmt!("the file of fd= was used for a mount that is gone"));
         })?;
-        channel.start(&self.conn, id, listener);
-        self.count();
+        channel.start(&self.conn);
+        Ok(())
+    }
+
+    /// Has what the processes tell unasked find the superblock.
+    pub(crate) fn introduce(&self, sb: &NewSuper<'_, Fs>) -> Result {
+        if let Server::Processes(channel) = &self.server {
+            channel.mounted(sb.dev(), Notified::of(sb)?);
+        }
         Ok(())
     }
 
@@ -204,35 +198,27 @@ impl Mount {
     }
 
     /// The root as the mount options have it: whoever serves it may not answer before it is mounted.
-    fn given_root(&self, sb: &SuperBlock<Fs>, fc: &FsContext<'_, Fs>) -> Result<ARef<Inode<Fs>>> {
+    pub(crate) fn given_root(&self, fc: &FsContext<'_, Fs>) -> Result<Root> {
         let mode = self.options.root_mode.unwrap_or(0);
-        let attributes = Attributes::from_attr(&Attr {
-            ino: ROOT_ID,
-            mode,
-            nlink: 1,
-            ..Attr::default()
-        })
-        .map_err(|_| {
+        Root::given(&self.conn, mode).inspect_err(|_| {
             fc.errorf(fmt!("rootmode={mode:o} names no type of a file"));
-            EINVAL
-        })?;
-        let fresh = Fresh {
-            attributes: &attributes,
-            valid: Timeout::ZERO,
-            asked_at: self.conn.attr_version(),
-        };
-        inode::inside(sb, ROOT_ID, 0, &fresh)
+        })
     }
 }
 
 /// What a mount has left to do when INIT is answered.
-struct Settling {
+pub(crate) struct Settling {
     mount: Arc<Mount>,
     sb: ActiveSuper<Fs>,
 }
 
 impl Settling {
-    fn of(mount: &Arc<Mount>, sb: &NewSuper<'_, Fs>) -> Result<KBox<dyn Settle>> {
+    /// For a superblock that is being made. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn of(mount: &Arc<Mount>, sb: &NewSuper<'_, Fs>) -> Result<KBox<dyn Settle>> {
         let settling = Self {
             mount: mount.clone(),
             sb: sb.activate(),

@@ -3,12 +3,9 @@
 //! File systems of the server below the one that it shares: each is a superblock of its own, so that its
 //! device number differs, and its inode numbers need not.
 
-use super::{dir, inode, mount::Mount, Fs};
-use kernel::{
-    prelude::*,
-    sync::{aref::ARef, Arc},
-};
-use rfuse_kapi::{dentry::Dentry, inode::Inode, super_block::SuperBlock};
+use super::{mount::Mount, root::Root, Fs};
+use kernel::{prelude::*, sync::Arc};
+use rfuse_kapi::dentry::Dentry;
 use rfuse_proto::{attr::Lookup, op};
 
 /// A name that another file system of the server is mounted on.
@@ -38,13 +35,13 @@ impl MountPoint {
         })
     }
 
-    /// The root of what is mounted, by a lookup that is its own: it may outlive the mount that the name is
-    /// of. May sleep.
+    /// Asks for the root of what is mounted, by a lookup that is its own: it may outlive the mount that the name
+    /// is of. May sleep.
     ///
     /// # Errors
     ///
     /// `ESTALE` if the name stands for another node by now; those of asking.
-    pub(crate) fn root(&self, sb: &SuperBlock<Fs>) -> Result<ARef<Inode<Fs>>> {
+    pub(crate) fn root(&self) -> Result<Root> {
         let conn = &self.mount.conn;
         let asked_at = conn.attr_version();
         let asked = op::Lookup {
@@ -55,15 +52,7 @@ impl MountPoint {
             return Err(ESTALE);
         };
         let is_it = node.nodeid == self.nodeid && node.attributes.is_mount_point();
-        let root = match is_it {
-            true => inode::inside(
-                sb,
-                node.nodeid,
-                node.generation,
-                &dir::fresh(&node, asked_at),
-            ),
-            false => Err(ESTALE),
-        };
-        root.inspect_err(|_| conn.forget(node.nodeid, 1))
+        let root = Root::found(conn.clone(), node, asked_at);
+        is_it.then_some(root).ok_or(ESTALE)
     }
 }

@@ -106,28 +106,32 @@ impl VirtioFs {
         &self.tag
     }
 
-    /// Makes `connection` the device's, so that answers nobody waits for find it. Waits for an
-    /// unmount that is under way. May sleep.
+    /// Joins the connection of the device: that of a mount if there is one, else `new`, which becomes the device's,
+    /// so that answers nobody waits for find it. Waits for an unmount that is under way. May sleep.
     ///
     /// # Errors
     ///
     /// `EINTR`.
-    pub(crate) fn attach(&self, connection: &Arc<Connection>) -> Result {
+    pub(crate) fn attach(&self, new: &Arc<Connection>) -> Result<Arc<Connection>> {
         let mut slot = self.completions.connection.lock();
-        while slot.is_some() {
+        while let Some(connection) = &*slot {
+            if connection.join_others() {
+                return Ok(connection.clone());
+            }
             if self.completions.free.wait_interruptible(&mut slot) {
                 return Err(EINTR);
             }
         }
-        *slot = Some(connection.clone());
-        Ok(())
+        new.join();
+        *slot = Some(new.clone());
+        Ok(new.clone())
     }
 
     /// Ends what [`Self::attach`] began, after the last answer was handled. May sleep.
     pub(crate) fn detach(&self) {
         self.completions.run_now();
         drop(self.completions.connection.lock().take());
-        self.completions.free.notify_one();
+        self.completions.free.notify_all();
     }
 
     /// Reads the tag up to its first NUL.

@@ -103,12 +103,15 @@ impl Channel {
         )
     }
 
-    /// The channel is that of `connection` from now on, whose number is `id`, and `listener` hears of what the
-    /// server tells unasked. May sleep.
-    pub(crate) fn start(&self, connection: &Arc<Connection>, id: u32, listener: Arc<dyn Listener>) {
+    /// The channel is that of `connection` from now on. May sleep.
+    pub(crate) fn start(&self, connection: &Arc<Connection>) {
+        *self.connection.lock() = Some(connection.clone());
+    }
+
+    /// What it serves is mounted by the device number `id`, and `listener` hears of what the server tells unasked.
+    pub(crate) fn mounted(&self, id: u32, listener: Arc<dyn Listener>) {
         self.id.store(id, Relaxed);
         let _ = self.listener.populate(listener);
-        *self.connection.lock() = Some(connection.clone());
     }
 
     /// Its connection, until it ends. May sleep.
