@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -130,6 +131,13 @@ class Machine:
     def alive(self):
         """Whether the guest still runs."""
         return bool(self.process) and self.process.alive()
+
+    def crash(self):
+        """What QEMU said when a signal ended it that it raised itself; else nothing."""
+        if not self.process or (self.process.popen.poll() or 0) != -signal.SIGABRT:
+            return ""
+        lines = self.process.log.read_text(errors="replace").splitlines()
+        return f"QEMU crashed ({lines[-1] if lines else 'without a word'})"
 
     def stop(self):
         """Ends the guest and its servers, and removes what only they needed."""

@@ -144,14 +144,15 @@ class Runner:
         self.down()
 
     def boot(self, group):
-        """Boots a guest, once more if its kernel got stuck before it ran anything: a busy host is late with the
-        ticks by which a kernel measures its clocks."""
+        """Boots a guest, once more if its kernel got stuck before it ran anything (a busy host is late with the
+        ticks by which a kernel measures its clocks), or if QEMU itself crashed before that."""
         try:
             self.up(group)
         except GuestGone as error:
-            if not stuck_early("\n".join(self.machine.tail(1000))):
+            crash = self.machine.crash()
+            if not crash and not stuck_early("\n".join(self.machine.tail(1000))):
                 raise
-            print(f"# guest {self.boots}: {error}, and its kernel had only begun: once more", flush=True)
+            print(f"# guest {self.boots}: {error}, {crash or 'and its kernel had only begun'}: once more", flush=True)
             self.down()
             self.up(group)
 
