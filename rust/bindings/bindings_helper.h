@@ -24,6 +24,7 @@
 #include <linux/poll.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <linux/sched/clock.h>
 #include <linux/security.h>
 #include <linux/splice.h>
 #include <linux/statfs.h>

@@ -98,6 +98,26 @@ impl Namespaces {
     }
 }
 
+/// A user and a group, whatever the namespace.
+#[derive(Clone, Copy)]
+pub struct Owner {
+    pub(crate) uid: bindings::kuid_t,
+    pub(crate) gid: bindings::kgid_t,
+}
+
+impl Namespaces {
+    /// The user and the group that have these numbers here. Nobody is, who has none.
+    pub fn owner(&self, uid: u32, gid: u32) -> Owner {
+        // SAFETY: By the type invariant.
+        unsafe {
+            Owner {
+                uid: bindings::make_kuid(self.users.as_ptr(), uid),
+                gid: bindings::make_kgid(self.users.as_ptr(), gid),
+            }
+        }
+    }
+}
+
 impl Drop for Namespaces {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the references are ours.

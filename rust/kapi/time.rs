@@ -45,6 +45,13 @@ pub fn jiffies64() -> u64 {
     unsafe { (&raw const bindings::jiffies_64).read_volatile() }
 }
 
+/// Nanoseconds of a clock that is cheap to read, and nearly the same on all processors. Any context.
+#[inline]
+pub fn local_clock() -> u64 {
+    // SAFETY: It only reads.
+    unsafe { bindings::local_clock() }
+}
+
 /// Converts nanoseconds to ticks, rounded down; every `u64` is a valid argument. Any context.
 pub fn nsecs_to_jiffies64(nsecs: u64) -> u64 {
     // SAFETY: It only computes, with a division by a constant.

@@ -133,6 +133,16 @@ impl InitFlags {
         self.0 & other.0 == other.0
     }
 
+    /// The names of the flags, without `FUSE_`; unknown ones have none.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let is_set = move |bit: &usize| self.0 >> bit & 1 != 0;
+        NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| is_set(bit))
+            .map(|(_, name)| *name)
+    }
+
     /// The flags of both.
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -165,6 +175,54 @@ impl BitAnd for InitFlags {
         Self(self.0 & other.0)
     }
 }
+
+/// The names of [`InitFlags`], by their bits.
+const NAMES: [&str; 44] = [
+    "ASYNC_READ",
+    "POSIX_LOCKS",
+    "FILE_OPS",
+    "ATOMIC_O_TRUNC",
+    "EXPORT_SUPPORT",
+    "BIG_WRITES",
+    "DONT_MASK",
+    "SPLICE_WRITE",
+    "SPLICE_MOVE",
+    "SPLICE_READ",
+    "FLOCK_LOCKS",
+    "HAS_IOCTL_DIR",
+    "AUTO_INVAL_DATA",
+    "DO_READDIRPLUS",
+    "READDIRPLUS_AUTO",
+    "ASYNC_DIO",
+    "WRITEBACK_CACHE",
+    "NO_OPEN_SUPPORT",
+    "PARALLEL_DIROPS",
+    "HANDLE_KILLPRIV",
+    "POSIX_ACL",
+    "ABORT_ERROR",
+    "MAX_PAGES",
+    "CACHE_SYMLINKS",
+    "NO_OPENDIR_SUPPORT",
+    "EXPLICIT_INVAL_DATA",
+    "MAP_ALIGNMENT",
+    "SUBMOUNTS",
+    "HANDLE_KILLPRIV_V2",
+    "SETXATTR_EXT",
+    "INIT_EXT",
+    "INIT_RESERVED",
+    "SECURITY_CTX",
+    "HAS_INODE_DAX",
+    "CREATE_SUPP_GROUP",
+    "HAS_EXPIRE_ONLY",
+    "DIRECT_IO_ALLOW_MMAP",
+    "PASSTHROUGH",
+    "NO_EXPORT_SUPPORT",
+    "HAS_RESEND",
+    "ALLOW_IDMAP",
+    "OVER_IO_URING",
+    "REQUEST_TIMEOUT",
+    "HAS_IO_URING_BUFPOOL",
+];
 
 /// SETATTR: `mode` counts.
 pub const FATTR_MODE: u32 = 1 << 0;

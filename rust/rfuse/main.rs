@@ -15,13 +15,15 @@
 )]
 
 mod conn;
+mod control;
 mod fs;
 mod transport;
 
-use conn::Engine;
+use conn::{Connection, Engine};
 use fs::Fs;
 use kernel::{prelude::*, sync::Arc};
 use pin_init::pin_init_scope;
+use rfuse_kapi::sysfs::MountPoint;
 use transport::{
     chardev::Client,
     virtio::{Devices, VirtioFs},
@@ -33,7 +35,7 @@ module! {
     authors: ["The rfuse developers"],
     description: "FUSE and virtio-fs client",
     license: "GPL",
-    alias: ["fs-rfuse"],
+    alias: ["fs-rfuse", "fs-rfusectl"],
 }
 
 /// The module. Fields are dropped in order: no mounts, then no devices, then no work.
@@ -45,6 +47,9 @@ pub struct Rfuse {
     device: rfuse_kapi::misc_device::Registration<Client>,
     #[pin]
     driver: rfuse_kapi::virtio::Registration<VirtioFs>,
+    #[pin]
+    control: rfuse_kapi::control_fs::Registration<Connection>,
+    control_point: MountPoint,
     settled: Settled,
 }
 
@@ -66,6 +71,8 @@ impl kernel::InPlaceModule for Rfuse {
                 fs <- rfuse_kapi::fs::Registration::new(devices.clone()),
                 device <- rfuse_kapi::misc_device::Registration::new(Arc::new((), GFP_KERNEL)?),
                 driver <- rfuse_kapi::virtio::Registration::new(devices),
+                control <- rfuse_kapi::control_fs::Registration::new(engine.control.clone()),
+                control_point: MountPoint::new(c"rfuse", c"connections")?,
                 settled: Settled(engine),
             }))
         })

@@ -7,7 +7,14 @@ use super::{
     request::{Completion, OwnedRequest, Payload, Request, Role},
     Connection,
 };
-use kernel::{new_spinlock, prelude::*, sync::SpinLock};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        SpinLock,
+    },
+};
 use rfuse_kapi::{handoff::Chain, handoff::Gfp, memalloc::MemallocNofs};
 use rfuse_proto::{op::Operation, wire::Opcode};
 
@@ -29,6 +36,19 @@ pub(crate) struct Background {
     /// Those that were not ended yet.
     #[pin]
     under_way: Generations,
+    /// The most that are with the server at a time.
+    most: Atomic<u32>,
+    /// So many are congestion.
+    congestion: Atomic<u32>,
+}
+
+/// A limit of background requests, at least 1.
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    /// The most that are with the server at a time (`max_background`).
+    Background,
+    /// So many are congestion (`congestion_threshold`).
+    Congestion,
 }
 
 impl Background {
@@ -36,7 +56,16 @@ impl Background {
         pin_init!(Self {
             queue <- new_spinlock!(Queue { waiting: Chain::new(), queued: 0, active: 0 }),
             under_way <- Generations::new(),
+            most: Atomic::new(1),
+            congestion: Atomic::new(1),
         })
+    }
+
+    fn limit(&self, limit: Limit) -> &Atomic<u32> {
+        match limit {
+            Limit::Background => &self.most,
+            Limit::Congestion => &self.congestion,
+        }
     }
 }
 
@@ -100,11 +129,26 @@ impl Connection {
         Ok(())
     }
 
+    /// A limit of background requests.
+    pub(crate) fn limit(&self, limit: Limit) -> u32 {
+        self.background.limit(limit).load(Relaxed)
+    }
+
+    /// Changes a limit of background requests.
+    pub(crate) fn set_limit(&self, limit: Limit, number: u32) {
+        self.background.limit(limit).store(number, Relaxed);
+        self.run_background();
+    }
+
+    /// How many requests wait for the server, or for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        let queued = self.background.queue.lock().queued;
+        self.transport.in_flight().saturating_add(queued)
+    }
+
     /// Whether so much is under way that work which can be left out should be.
     pub(crate) fn is_congested(&self) -> bool {
-        let threshold = self
-            .negotiated()
-            .map_or(1, |it| usize::from(it.congestion_threshold));
+        let threshold = self.limit(Limit::Congestion) as usize;
         let queue = self.background.queue.lock();
         queue.active.saturating_add(queue.queued) >= threshold
     }
@@ -146,9 +190,7 @@ impl Connection {
 
     /// Sends what may be sent; after an abort, ends it.
     pub(super) fn run_background(&self) {
-        let limit = self
-            .negotiated()
-            .map_or(1, |it| usize::from(it.max_background));
+        let limit = self.limit(Limit::Background) as usize;
         loop {
             let mut failed = Chain::new();
             let mut ready = self.background.queue.lock().take(limit);
@@ -187,6 +229,7 @@ impl Connection {
 
     /// Tells whoever cares about the end of a background request.
     fn end_background(&self, mut request: OwnedRequest) {
+        self.count(&request);
         let mut ended = None;
         if let Role::Background {
             completion,
@@ -215,7 +258,10 @@ impl Connection {
         for mut request in requests {
             match request.role() {
                 Role::Background { .. } => self.end_background(request),
-                Role::Call { .. } => self.undo(&mut request),
+                Role::Call { .. } => {
+                    self.count(&request);
+                    self.undo(&mut request);
+                }
                 Role::Forget => self.forget_sent(request),
                 Role::Message => {}
             }

@@ -120,6 +120,7 @@ impl Connection {
     }
 
     fn answered(&self, request: OwnedRequest) -> Result<OwnedRequest> {
+        self.count(&request);
         match request.was_answered() {
             true => Ok(request),
             false => Err(self.lost(&request)),

@@ -13,15 +13,20 @@ pub(crate) mod pieces;
 pub(crate) mod polled;
 pub(crate) mod request;
 pub(crate) mod session;
+pub(crate) mod stats;
 pub(crate) mod written;
 
-pub(crate) use self::call::{server_error, unsupported};
+pub(crate) use self::{
+    background::Limit,
+    call::{server_error, unsupported},
+};
 
 use self::{
     background::Background,
     forget::Forgets,
     polled::PolledFile,
     request::{OwnedRequest, Request},
+    stats::Stats,
     written::Written,
 };
 use crate::transport::Transport;
@@ -30,14 +35,15 @@ use kernel::{
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
+    seq_file::SeqFile,
     sync::{
         atomic::{Atomic, Full, Relaxed},
         Arc, Mutex, SetOnce,
     },
 };
 use rfuse_kapi::{
-    handoff::Cache, namespaces::Namespaces, read_once::ReadOnce, temp_pages::Reserve,
-    wait::WaitQueue, workqueue::Workqueue,
+    control_fs::ControlTree, handoff::Cache, namespaces::Namespaces, read_once::ReadOnce,
+    temp_pages::Reserve, wait::WaitQueue, workqueue::Workqueue,
 };
 use rfuse_proto::{
     flags::InitFlags,
@@ -58,6 +64,8 @@ pub(crate) struct Engine {
     pub(crate) workqueue: Arc<Workqueue>,
     /// Pages for what is written back when memory is short.
     reserve: Arc<Reserve>,
+    /// Where all connections can be seen.
+    pub(crate) control: Arc<ControlTree<Connection>>,
     /// `/sys/kernel/debug/rfuse`.
     pub(crate) debugfs: Dir,
 }
@@ -69,6 +77,7 @@ impl Engine {
             requests: Cache::new(c"rfuse_request")?,
             workqueue: Arc::new(Workqueue::new(c"rfuse")?, GFP_KERNEL)?,
             reserve: Reserve::new(RESERVE)?,
+            control: ControlTree::new()?,
             debugfs: Dir::new(c"rfuse"),
         })
     }
@@ -113,8 +122,11 @@ pub(crate) struct Connection {
     polled: Mutex<KVec<Arc<PolledFile>>>,
     epoch: Atomic<u64>,
     epoch_began: Atomic<u64>,
+    /// Its folder of the control file system, if it has one.
+    folder: Atomic<u32>,
     /// How many superblocks, and mounts that may become one, use it.
     users: Atomic<usize>,
+    stats: Stats,
     #[pin]
     written: Written,
     #[pin]
@@ -148,7 +160,9 @@ impl Connection {
                 polled <- new_mutex!(KVec::new()),
                 epoch: Atomic::new(0),
                 epoch_began: Atomic::new(0),
+                folder: Atomic::new(0),
                 users: Atomic::new(0),
+                stats: Stats::new()?,
                 written <- Written::new(),
                 background <- Background::new(),
                 forgets <- Forgets::new(),
@@ -278,6 +292,50 @@ impl Connection {
     pub(crate) fn leave(&self) {
         if self.users.fetch_add(usize::MAX, Full) == 1 {
             self.close();
+        }
+    }
+
+    /// Is seen in the control file system from now on, in the folder `number`, by the user and group `owner`. May
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn appear(self: &Arc<Self>, number: u32, owner: Owner) -> Result {
+        if self.folder.load(Relaxed) != 0 {
+            return Ok(());
+        }
+        let owner = self.ids.owner(owner.uid, owner.gid);
+        self.engine.control.add(number, owner, self)?;
+        self.folder.store(number, Relaxed);
+        Ok(())
+    }
+
+    /// Ends what [`Self::appear`] began. May sleep.
+    fn disappear(&self) {
+        match self.folder.load(Relaxed) {
+            0 => {}
+            number => self.engine.control.remove(number),
+        }
+    }
+
+    /// Shows the way to the server.
+    pub(crate) fn show_transport(&self, m: &SeqFile) {
+        self.transport.show(m);
+    }
+
+    /// Shows the queues on the way to the server. May sleep.
+    pub(crate) fn show_queues(&self, m: &SeqFile) {
+        self.transport.show_queues(m);
+    }
+
+    /// What has become of it, in a word.
+    pub(crate) fn state(&self) -> &'static str {
+        match self.phase.load(Relaxed) {
+            phase if phase == Phase::Connecting as u32 => "connecting",
+            phase if phase == Phase::Connected as u32 => "connected",
+            phase if phase == Phase::Refused as u32 => "refused",
+            _ => "aborted",
         }
     }
 

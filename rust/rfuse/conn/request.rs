@@ -10,6 +10,7 @@ use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     handoff::Owned,
     pinned_pages::PinnedPages,
+    time::local_clock,
     transfer::{Buffers, Transfer},
 };
 use rfuse_proto::{
@@ -125,6 +126,8 @@ pub(crate) struct Request {
     unique: u64,
     opcode: Option<Opcode>,
     nodeid: u64,
+    /// When it was made, by [`local_clock`].
+    began_at: u64,
     /// Whether the server is done with it.
     answered: bool,
     /// What the server claims to have written, header included.
@@ -147,6 +150,7 @@ impl Request {
             unique: 0,
             opcode: None,
             nodeid: 0,
+            began_at: 0,
             answered: false,
             written: 0,
             error: None,
@@ -170,6 +174,7 @@ impl Request {
         self.unique = caller.unique;
         self.opcode = Some(O::OPCODE);
         self.nodeid = operation.nodeid();
+        self.began_at = local_clock();
         Ok(())
     }
 
@@ -203,6 +208,23 @@ impl Request {
     /// How many bytes the server is to read.
     pub(crate) fn sent_len(&self) -> usize {
         self.out_len.saturating_add(self.payload.sent_len())
+    }
+
+    /// How many bytes the server claims to have written.
+    pub(super) fn received_len(&self) -> usize {
+        self.written
+    }
+
+    /// When it was made, by [`local_clock`].
+    pub(super) fn began_at(&self) -> u64 {
+        self.began_at
+    }
+
+    /// Whether the server refused it, or never answered.
+    pub(super) fn has_failed(&self) -> bool {
+        let refused =
+            || OutHeader::read_from_prefix(&self.reply).is_ok_and(|(header, _)| header.error != 0);
+        !self.answered || (self.expects_answer() && refused())
     }
 
     /// The operation; a message without an answer has none.

@@ -4,7 +4,7 @@
 
 use super::{
     request::{Completion, Payload},
-    Connection, Phase,
+    Connection, Limit, Phase,
 };
 use kernel::{page::PAGE_SIZE, prelude::*, sync::atomic::Relaxed, time::Delta};
 use rfuse_kapi::handoff::Gfp;
@@ -124,6 +124,8 @@ impl Connection {
         let negotiated = Negotiated::from_reply(answer, offer).map_err(InitError::Fault)?;
         self.flags.store(negotiated.flags.bits(), Relaxed);
         self.transport.settled(&negotiated);
+        self.set_limit(Limit::Background, negotiated.max_background.into());
+        self.set_limit(Limit::Congestion, negotiated.congestion_threshold.into());
         self.negotiated.populate(negotiated);
         Ok(())
     }
@@ -172,6 +174,7 @@ impl Connection {
 
     /// Says DESTROY, leaves nothing with the server, and gives up the way to it. May sleep.
     pub(super) fn close(&self) {
+        self.disappear();
         self.say_farewell();
         self.transport.detach();
     }

@@ -176,7 +176,11 @@ impl FileSystem for Fs {
         };
         let root = root.inode(&sb)?;
         sb.set_strictlimit();
+        let number = sb.dev();
         let filled = sb.with_root(root)?;
+        if mount.root == ROOT_ID {
+            mount.conn.appear(number, mount.options.mounter())?;
+        }
         if let Some(then) = then {
             mount.conn.init_later(then)?;
         }

@@ -83,6 +83,14 @@ impl Options {
         }
     }
 
+    /// Who mounts; root mounts devices.
+    pub(crate) fn mounter(&self) -> Owner {
+        Owner {
+            uid: self.user_id.unwrap_or(0),
+            gid: self.group_id.unwrap_or(0),
+        }
+    }
+
     /// Shows what differs from what a mount has by itself.
     pub(crate) fn show(&self, m: &SeqFile) {
         if let (Some(_), Some(uid), Some(gid)) = (self.fd, self.user_id, self.group_id) {

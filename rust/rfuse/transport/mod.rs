@@ -6,7 +6,7 @@ pub(crate) mod chardev;
 pub(crate) mod virtio;
 
 use crate::conn::request::{OwnedRequest, Request};
-use kernel::prelude::*;
+use kernel::{prelude::*, seq_file::SeqFile};
 use rfuse_kapi::handoff::{Chain, Waiter};
 use rfuse_proto::init::Negotiated;
 
@@ -75,6 +75,12 @@ pub(crate) trait Transport: Send + Sync {
     /// Whether the server says `EEXIST` by itself. Others were told only of names that a lookup had not
     /// found.
     fn refuses_existing(&self) -> bool;
+
+    /// Shows what it is, a line a property.
+    fn show(&self, m: &SeqFile);
+
+    /// Shows its queues, a line a queue: its name, and how many requests are in it or with the server. May sleep.
+    fn show_queues(&self, m: &SeqFile);
 
     /// The most pages that one request may carry.
     fn max_pages(&self) -> usize;

@@ -22,6 +22,7 @@ use kernel::{
 use rfuse_kapi::{
     cpu,
     handoff::{Chain, Waiter},
+    seq_file::{seq_print, SeqFile, SeqFileExt},
     virtio::{Config, Device, Driver},
     virtqueue::Queue,
 };
@@ -322,6 +323,19 @@ impl Transport for Device<VirtioFs> {
     fn refuses_existing(&self) -> bool {
         // The servers of the virtio-fs device share a directory of the host, whose kernel does.
         true
+    }
+
+    fn show(&self, m: &SeqFile) {
+        m.write(b"transport virtio-fs\ntag ");
+        m.escape(self.driver().tag(), c" \t\n\\");
+        m.write(b"\n");
+    }
+
+    fn show_queues(&self, m: &SeqFile) {
+        for (index, name) in self.driver().queues.iter().enumerate() {
+            let depth = self.queue(index).map_or(0, Queue::in_flight);
+            seq_print!(m, "{name} {depth}\n");
+        }
     }
 
     fn max_pages(&self) -> usize {

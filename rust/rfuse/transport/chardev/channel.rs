@@ -21,6 +21,7 @@ use kernel::{
 use rfuse_kapi::{
     handoff::{Chain, Waiter},
     poll::{Events, PollTable, Signals},
+    seq_file::{seq_print, SeqFile, SeqFileExt},
     transfer::Transfer,
     wait::{PollQueue, WaitQueue},
 };
@@ -400,6 +401,15 @@ impl Transport for Channel {
 
     fn refuses_existing(&self) -> bool {
         false
+    }
+
+    fn show(&self, m: &SeqFile) {
+        m.write(b"transport device\n");
+    }
+
+    fn show_queues(&self, m: &SeqFile) {
+        let readers = self.clients.lock().len();
+        seq_print!(m, "device {}\nreaders {readers}\n", self.in_flight());
     }
 
     fn max_pages(&self) -> usize {
