@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Mount {
     /// Its number in the kernel.
     pub id: u64,
+    /// The minor number of its device, which is that of the superblock's connection.
+    pub minor: u32,
     /// Where, seen from the process's root.
     pub mount_point: PathBuf,
     /// Per-mount options, comma-separated.
@@ -45,12 +47,14 @@ pub fn parse(text: &[u8]) -> Vec<Mount> {
 fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').map(unescape);
     let id = fields.next()?.to_str()?.parse().ok()?;
-    let mount_point = fields.nth(3)?;
+    let device = fields.nth(1)?.into_string().ok()?;
+    let mount_point = fields.nth(1)?;
     let per_mount = fields.next()?;
     // Optional fields are any number, and a lone hyphen ends them.
     fields.find(|field| field == "-")?;
     Some(Mount {
         id,
+        minor: device.split_once(':')?.1.parse().ok()?,
         mount_point: mount_point.into(),
         per_mount: per_mount.into_string().ok()?,
         fs_type: fields.next()?.into_string().ok()?,
@@ -153,6 +157,7 @@ mod tests {
             parse(line),
             [Mount {
                 id: 99,
+                minor: 45,
                 mount_point: "/mnt/with blank\\\t".into(),
                 per_mount: "ro,noatime".into(),
                 fs_type: "virtiofs".into(),
@@ -188,6 +193,8 @@ mod tests {
             "1 2 3",
             "1 2 0:3 / /m rw shared:1",
             "1 2 0:3 / /m rw - tmpfs",
+            "1 2 03 / /m rw - tmpfs t rw",
+            "1 2 0:x / /m rw - tmpfs t rw",
         ] {
             assert_eq!(parse(line.as_bytes()), [], "{line}");
         }
