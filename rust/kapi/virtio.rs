@@ -98,6 +98,7 @@ unsafe impl Send for Life {}
 pub struct Device<D: Driver> {
     driver: D,
     queues: KVec<Pin<KBox<Queue<D::Transfer>>>>,
+    number: u32,
     #[pin]
     life: Mutex<Life>,
 }
@@ -108,13 +109,15 @@ impl<D: Driver> Device<D> {
         for _ in driver.queues() {
             queues.push(KBox::pin_init(Queue::new(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
-        // INVARIANT: Called by `probe` with the device that was bound.
+        // SAFETY: Called by `probe` with the device that was bound. CAST: Numbers of devices are not negative.
+        let number = unsafe { (*vdev).index } as u32;
+        // INVARIANT: As above.
         let life = Life {
             vdev,
             running: false,
         };
         Arc::pin_init(
-            pin_init!(Self { driver, queues, life <- new_mutex!(life) }),
+            pin_init!(Self { driver, queues, number, life <- new_mutex!(life) }),
             GFP_KERNEL,
         )
     }
@@ -122,6 +125,11 @@ impl<D: Driver> Device<D> {
     /// The driver's own data.
     pub fn driver(&self) -> &D {
         &self.driver
+    }
+
+    /// The number of the device, which no other virtio device has meanwhile.
+    pub fn number(&self) -> u32 {
+        self.number
     }
 
     /// The virtqueue `index`, counted as in [`Driver::queues`].

@@ -23,10 +23,10 @@ use conn::{Connection, Engine};
 use fs::Fs;
 use kernel::{prelude::*, sync::Arc};
 use pin_init::pin_init_scope;
-use rfuse_kapi::sysfs::MountPoint;
+use rfuse_kapi::sysfs::{Kset, MountPoint};
 use transport::{
     chardev::Client,
-    virtio::{Devices, VirtioFs},
+    virtio::{Devices, Place, VirtioFs},
 };
 
 module! {
@@ -49,7 +49,7 @@ pub struct Rfuse {
     driver: rfuse_kapi::virtio::Registration<VirtioFs>,
     #[pin]
     control: rfuse_kapi::control_fs::Registration<Connection>,
-    control_point: MountPoint,
+    control_point: MountPoint<Place>,
     settled: Settled,
 }
 
@@ -66,13 +66,14 @@ impl kernel::InPlaceModule for Rfuse {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init_scope(|| {
             let engine = Arc::new(Engine::new()?, GFP_KERNEL)?;
-            let devices = Devices::new(engine.clone())?;
+            let folder = Kset::new(c"rfuse")?;
+            let devices = Devices::new(engine.clone(), folder.clone())?;
             Ok(try_pin_init!(Self {
                 fs <- rfuse_kapi::fs::Registration::new(devices.clone()),
                 device <- rfuse_kapi::misc_device::Registration::new(Arc::new((), GFP_KERNEL)?),
                 driver <- rfuse_kapi::virtio::Registration::new(devices),
                 control <- rfuse_kapi::control_fs::Registration::new(engine.control.clone()),
-                control_point: MountPoint::new(c"rfuse", c"connections")?,
+                control_point: MountPoint::new(&folder, c"connections")?,
                 settled: Settled(engine),
             }))
         })

@@ -11,7 +11,9 @@ use crate::{
 };
 use core::{pin::Pin, str};
 use kernel::{
-    debugfs, fmt, impl_has_work,
+    debugfs,
+    fmt::{self, Write},
+    impl_has_work,
     interrupt::LocalInterruptDisabled,
     new_condvar, new_mutex, new_work,
     prelude::*,
@@ -23,6 +25,7 @@ use rfuse_kapi::{
     cpu,
     handoff::{Chain, Waiter},
     seq_file::{seq_print, SeqFile, SeqFileExt},
+    sysfs::{Kset, Object, Page, Shown, SysFile},
     virtio::{Config, Device, Driver},
     virtqueue::Queue,
 };
@@ -64,15 +67,16 @@ const REQUEST_QUEUES: [&CStr; 16] = [
 #[pin_data]
 pub(crate) struct Devices {
     engine: Arc<Engine>,
+    folder: Arc<Kset<Place>>,
     #[pin]
     list: Mutex<KVec<Arc<Device<VirtioFs>>>>,
 }
 
 impl Devices {
     /// None yet.
-    pub(crate) fn new(engine: Arc<Engine>) -> Result<Arc<Self>> {
+    pub(crate) fn new(engine: Arc<Engine>, folder: Arc<Kset<Place>>) -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Self { engine, list <- new_mutex!(KVec::new()) }),
+            pin_init!(Self { engine, folder, list <- new_mutex!(KVec::new()) }),
             GFP_KERNEL,
         )
     }
@@ -89,6 +93,56 @@ impl Devices {
             .find(|device| device.driver().tag() == tag)
             .cloned()
     }
+}
+
+/// What `/sys/fs/rfuse/NUMBER` tells of a device.
+pub(crate) struct Place {
+    /// With a NUL.
+    tag: KVec<u8>,
+    queues: KVec<&'static CStr>,
+}
+
+impl Shown for Place {
+    const FILES: &'static [SysFile<Self>] = &[
+        SysFile::new(c"tag", |this, page| {
+            page.write_bytes(this.tag().to_bytes())?;
+            page.write_bytes(b"\n")
+        }),
+        SysFile::new(c"queues", |this, page| {
+            (0..this.queues.len()).try_for_each(|index| this.show_queue(index, page))
+        }),
+    ];
+
+    fn variable(&self) -> (&'static CStr, &CStr) {
+        (c"TAG", self.tag())
+    }
+}
+
+impl Place {
+    fn tag(&self) -> &CStr {
+        CStr::from_bytes_with_nul(&self.tag).unwrap_or(c"")
+    }
+
+    /// A queue's name, and the processors whose requests it takes.
+    fn show_queue(&self, index: usize, page: &mut Page<'_>) -> fmt::Result {
+        let Some(name) = self.queues.get(index) else {
+            return Ok(());
+        };
+        page.write_bytes(name.to_bytes())?;
+        for cpu in 0..cpu::num_possible() {
+            if request_queue_of(cpu, self.queues.len()) == Some(index) {
+                write!(page, " {cpu}")?;
+            }
+        }
+        writeln!(page)
+    }
+}
+
+/// The request queue of a processor, where there are so many `queues` of both kinds.
+fn request_queue_of(cpu: usize, queues: usize) -> Option<usize> {
+    let first = HIPRIO.saturating_add(1);
+    let turn = cpu.checked_rem(queues.checked_sub(first)?)?;
+    Some(turn.saturating_add(first))
 }
 
 /// One virtio-fs device.
@@ -166,6 +220,16 @@ impl VirtioFs {
         KBox::pin_init(file, GFP_KERNEL).ok()
     }
 
+    /// What sysfs is to tell of it.
+    fn place(&self) -> Result<Arc<Place>> {
+        let mut queues = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
+        queues.extend_from_slice(&self.queues, GFP_KERNEL)?;
+        let mut tag = KVec::with_capacity(self.tag.len().saturating_add(1), GFP_KERNEL)?;
+        tag.extend_from_slice(&self.tag, GFP_KERNEL)?;
+        tag.push(0, GFP_KERNEL)?;
+        Ok(Arc::new(Place { tag, queues }, GFP_KERNEL)?)
+    }
+
     /// As many request queues as there are processors to use them.
     fn plan_queues(config: &Config<'_>) -> Result<KVec<&'static CStr>> {
         let offered = config.read_le32(TAG_LEN as u32);
@@ -215,12 +279,11 @@ impl Driver for VirtioFs {
     }
 
     fn ready(device: &Arc<Device<Self>>) -> Result {
-        Ok(device
-            .driver()
-            .devices
-            .list
-            .lock()
-            .push(device.clone(), GFP_KERNEL)?)
+        let this = device.driver();
+        let place = Object::new(&this.devices.folder, device.number(), this.place()?)?;
+        *this.completions.place.lock() = Some(place);
+        this.devices.list.lock().push(device.clone(), GFP_KERNEL)?;
+        Ok(())
     }
 
     fn complete(&self, done: Chain<Request>, irq: &LocalInterruptDisabled) {
@@ -245,6 +308,7 @@ impl Driver for VirtioFs {
             connection.abort();
         }
         driver.completions.run_now();
+        drop(driver.completions.place.lock().take());
     }
 }
 
@@ -358,13 +422,8 @@ impl RequestQueues for Device<VirtioFs> {
     /// The queue of this processor, so that processors do not share a lock where the device has
     /// queues enough.
     fn request_queue(&self) -> Option<&Queue<Request>> {
-        let queues = self
-            .driver()
-            .queues
-            .len()
-            .checked_sub(HIPRIO.saturating_add(1))?;
-        let turn = cpu::current().checked_rem(queues)?;
-        self.queue(turn.saturating_add(HIPRIO).saturating_add(1))
+        let queues = self.driver().queues.len();
+        self.queue(request_queue_of(cpu::current(), queues)?)
     }
 }
 
@@ -376,6 +435,9 @@ pub(crate) struct Completions {
     done: SpinLockIrq<Chain<Request>>,
     #[pin]
     connection: Mutex<Option<Arc<Connection>>>,
+    /// The device's folder in sysfs, while it is bound.
+    #[pin]
+    place: Mutex<Option<Object<Place>>>,
     #[pin]
     free: CondVar,
     #[pin]
@@ -401,6 +463,7 @@ impl Completions {
                 engine,
                 done <- new_spinlock_irq!(Chain::new()),
                 connection <- new_mutex!(None),
+                place <- new_mutex!(None),
                 free <- new_condvar!(),
                 work <- new_work!("rfuse::Completions"),
             }),
