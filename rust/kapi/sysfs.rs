@@ -31,6 +31,8 @@ unsafe impl<T: ?Sized> Sync for SysFile<T> {}
 
 impl<T: ?Sized> SysFile<T> {
     /// A file that everybody may read. `show` writes what it tells; it may sleep.
+    // With lockdep there are more fields.
+    #[allow(clippy::needless_update)]
     pub const fn new(name: &'static CStr, show: fn(&T, &mut Page<'_>) -> fmt::Result) -> Self {
         Self {
             attribute: bindings::attribute {

@@ -135,7 +135,7 @@ impl InitFlags {
 
     /// The names of the flags, without `FUSE_`; unknown ones have none.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let is_set = move |bit: &usize| self.0 >> bit & 1 != 0;
+        let is_set = move |bit: &usize| (self.0 >> bit) & 1 != 0;
         NAMES
             .iter()
             .enumerate()

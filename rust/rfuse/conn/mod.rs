@@ -31,7 +31,6 @@ use self::{
 };
 use crate::transport::Transport;
 use kernel::{
-    debugfs::Dir,
     new_mutex,
     page::PAGE_SIZE,
     prelude::*,
@@ -66,8 +65,6 @@ pub(crate) struct Engine {
     reserve: Arc<Reserve>,
     /// Where all connections can be seen.
     pub(crate) control: Arc<ControlTree<Connection>>,
-    /// `/sys/kernel/debug/rfuse`.
-    pub(crate) debugfs: Dir,
 }
 
 impl Engine {
@@ -78,7 +75,6 @@ impl Engine {
             workqueue: Arc::new(Workqueue::new(c"rfuse")?, GFP_KERNEL)?,
             reserve: Reserve::new(RESERVE)?,
             control: ControlTree::new()?,
-            debugfs: Dir::new(c"rfuse"),
         })
     }
 }

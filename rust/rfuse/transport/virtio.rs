@@ -9,15 +9,13 @@ use crate::{
     conn::{request::OwnedRequest, request::Request, Connection, Engine},
     LocalModule,
 };
-use core::{pin::Pin, str};
+use core::str;
 use kernel::{
-    debugfs,
     fmt::{self, Write},
     impl_has_work,
     interrupt::LocalInterruptDisabled,
     new_condvar, new_mutex, new_work,
     prelude::*,
-    str::CString,
     sync::{new_spinlock_irq, Arc, CondVar, Mutex, SpinLockIrq},
     workqueue::{Work, WorkItem},
 };
@@ -151,8 +149,6 @@ pub(crate) struct VirtioFs {
     queues: KVec<&'static CStr>,
     completions: Arc<Completions>,
     devices: Arc<Devices>,
-    /// What `debugfs` shows of it, if it has a name for it.
-    _counter: Option<Pin<KBox<debugfs::File<Arc<Completions>>>>>,
 }
 
 impl VirtioFs {
@@ -203,23 +199,6 @@ impl VirtioFs {
         Ok(copy)
     }
 
-    /// Shows the bytes that were written back, but which the server has not got yet:
-    /// `/sys/kernel/debug/rfuse/TAG/writeback_temp_bytes`. A tag that is no file name is left out.
-    fn counter(
-        tag: &[u8],
-        completions: &Arc<Completions>,
-    ) -> Option<Pin<KBox<debugfs::File<Arc<Completions>>>>> {
-        let name = str::from_utf8(tag).ok().filter(|tag| !tag.contains('/'))?;
-        let name = CString::try_from_fmt(fmt!("{name}")).ok()?;
-        let folder = completions.engine.debugfs.subdir(&name);
-        let file = folder.read_callback_file(
-            c"writeback_temp_bytes",
-            completions.clone(),
-            &Completions::show_written,
-        );
-        KBox::pin_init(file, GFP_KERNEL).ok()
-    }
-
     /// What sysfs is to tell of it.
     fn place(&self) -> Result<Arc<Place>> {
         let mut queues = KVec::with_capacity(self.queues.len(), GFP_KERNEL)?;
@@ -267,7 +246,6 @@ impl Driver for VirtioFs {
         let completions = Completions::new(shared.engine.clone())?;
         Ok(Self {
             queues: Self::plan_queues(config)?,
-            _counter: Self::counter(&tag, &completions),
             completions,
             devices: shared.clone(),
             tag,
@@ -468,15 +446,6 @@ impl Completions {
                 work <- new_work!("rfuse::Completions"),
             }),
             GFP_KERNEL,
-        )
-    }
-
-    fn show_written(this: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connection = this.connection.lock().clone();
-        writeln!(
-            f,
-            "{}",
-            connection.map_or(0, |connection| connection.written_bytes())
         )
     }
 
