@@ -66,7 +66,7 @@ rig-modules: setup
 rig-modules-debug: debug-kernel
 	@KDIR=$(debug_source) scripts/kbuild --source qemu-test/modules build/rig-modules-debug
 
-tools: setup ## mount.rfuse, rfuse-run
+tools: setup ## mount.rfuse, rfuse-run, rfusestat
 	@$(in_root) cargo build --quiet --release --manifest-path tools/Cargo.toml
 
 hostile: setup ## the virtio-fs server of the tests that lies
