@@ -62,18 +62,18 @@ struct Thing<T> {
 
 struct State<T> {
     things: KVec<Thing<T>>,
-    /// While it is mounted.
-    sb: Option<NonNull<bindings::super_block>>,
+    /// Where it is mounted; one for each name of the type.
+    sbs: KVec<NonNull<bindings::super_block>>,
 }
 
-// SAFETY: The superblock is used under the lock of the tree alone, by any thread.
+// SAFETY: The superblocks are used under the lock of the tree alone, by any thread.
 unsafe impl<T: Send + Sync> Send for State<T> {}
 
 /// All things, shown where it is mounted.
 ///
 /// # Invariants
 ///
-/// A superblock in it is filled, and stays until `kill_sb` takes it out.
+/// Superblocks in it are filled, and stay until `kill_sb` takes them out.
 #[pin_data]
 pub struct ControlTree<T: Controlled> {
     #[pin]
@@ -89,7 +89,7 @@ impl<T: Controlled> ControlTree<T> {
     pub fn new() -> Result<Arc<Self>> {
         let state = State {
             things: KVec::new(),
-            sb: None,
+            sbs: KVec::new(),
         };
         Arc::pin_init(pin_init!(Self { state <- new_mutex!(state) }), GFP_KERNEL)
     }
@@ -106,24 +106,18 @@ impl<T: Controlled> ControlTree<T> {
             owner,
             it: it.clone(),
         };
-        if let Some(sb) = state.sb {
-            // SAFETY: By the type invariant, under the lock.
-            unsafe { show(sb.as_ptr(), &thing) }.inspect_err(|_| hide(sb, number))?;
-        }
-        let added = state.things.push(thing, GFP_KERNEL);
-        if let (Err(_), Some(sb)) = (&added, state.sb) {
-            hide(sb, number);
-        }
-        Ok(added?)
+        // SAFETY: By the type invariant, under the lock.
+        let show = |sb: &NonNull<_>| unsafe { show(sb.as_ptr(), &thing) };
+        let shown = state.sbs.iter().try_for_each(show);
+        let added = shown.and_then(|()| Ok(state.things.push(thing, GFP_KERNEL)?));
+        added.inspect_err(|_| state.sbs.iter().for_each(|sb| hide(*sb, number)))
     }
 
     /// The thing `number` is gone. Whoever has its files open keeps it. May sleep.
     pub fn remove(&self, number: u32) {
         let mut state = self.state.lock();
         state.things.retain(|thing| thing.number != number);
-        if let Some(sb) = state.sb {
-            hide(sb, number);
-        }
+        state.sbs.iter().for_each(|sb| hide(*sb, number));
     }
 }
 
@@ -151,14 +145,23 @@ impl<T: Controlled> Registration<T> {
     ///
     /// `EBUSY` if the name is taken.
     pub fn new(tree: Arc<ControlTree<T>>) -> impl PinInit<Self, Error> {
+        Self::by_name(tree, T::NAME)
+    }
+
+    /// As [`Self::new`], by another name.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn by_name(tree: Arc<ControlTree<T>>, name: &'static CStr) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             tree,
-            fs <- Opaque::try_ffi_init(|slot: *mut bindings::file_system_type| {
+            fs <- Opaque::try_ffi_init(move |slot: *mut bindings::file_system_type| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe {
                     slot.write(bindings::file_system_type {
                         owner: this_module::<T::OwnerModule>().as_ptr(),
-                        name: T::NAME.as_char_ptr(),
+                        name: name.as_char_ptr(),
                         init_fs_context: Some(init_fs_context::<T>),
                         kill_sb: Some(kill_sb::<T>),
                         ..pin_init::zeroed()
@@ -275,7 +278,9 @@ unsafe extern "C" fn fill_super<T: Controlled>(
             unsafe { show(sb, thing) }?;
         }
         // INVARIANT: It is filled; if the mount fails behind this, `kill_sb` comes all the same.
-        state.sb = NonNull::new(sb);
+        state
+            .sbs
+            .push(NonNull::new(sb).ok_or(EINVAL)?, GFP_KERNEL)?;
         Ok(0)
     })
 }
@@ -288,7 +293,8 @@ unsafe extern "C" fn fill_super<T: Controlled>(
 unsafe extern "C" fn kill_sb<T: Controlled>(sb: *mut bindings::super_block) {
     // SAFETY: By the safety requirements.
     unsafe {
-        registration::<T>((*sb).s_type).tree.state.lock().sb = None;
+        let tree = &registration::<T>((*sb).s_type).tree;
+        tree.state.lock().sbs.retain(|other| other.as_ptr() != sb);
         bindings::kill_anon_super(sb);
     }
 }

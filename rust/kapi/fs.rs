@@ -27,6 +27,7 @@ use kernel::{
     types::Opaque,
     ModuleMetadata,
 };
+use pin_init::pin_init_scope;
 
 /// Properties of a file system type, `FS_*`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -195,7 +196,7 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
 /// `fs` is registered, and in place: superblocks and mount contexts find the registration by it.
 #[pin_data(PinnedDrop)]
 pub struct Registration<T: FileSystem> {
-    cache: InodeCache<T>,
+    cache: Arc<InodeCache<T>>,
     shared: Arc<T::Shared>,
     #[pin]
     slots: Mutex<Slots<T>>,
@@ -214,23 +215,41 @@ impl<T: FileSystem> Registration<T> {
     /// Fails with `EBUSY` if the name is taken.
     pub fn new(shared: Arc<T::Shared>) -> impl PinInit<Self, Error> {
         const { fs_context::check_parameters(T::PARAMETERS) };
+        pin_init_scope(move || {
+            let cache = Arc::new(InodeCache::new()?, GFP_KERNEL)?;
+            Ok(Self::register(cache, shared, T::NAME))
+        })
+    }
+
+    /// Registers the type by another name too.
+    ///
+    /// Fails with `EBUSY` if the name is taken.
+    pub fn by_name(&self, name: &'static CStr) -> impl PinInit<Self, Error> {
+        Self::register(self.cache.clone(), self.shared.clone(), name)
+    }
+
+    fn register(
+        cache: Arc<InodeCache<T>>,
+        shared: Arc<T::Shared>,
+        name: &'static CStr,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            cache: InodeCache::new()?,
+            cache,
             shared,
             slots <- new_mutex!(KVec::new()),
-            fs <- Opaque::try_ffi_init(|slot: *mut bindings::file_system_type| {
+            fs <- Opaque::try_ffi_init(move |slot: *mut bindings::file_system_type| {
                 // SAFETY: `slot` is valid for writes.
-                unsafe { slot.write(Self::file_system_type()) };
+                unsafe { slot.write(Self::file_system_type(name)) };
                 // SAFETY: `slot` is initialised, pinned, and unregistered on drop.
                 to_result(unsafe { bindings::register_filesystem(slot) })
             }),
         })
     }
 
-    fn file_system_type() -> bindings::file_system_type {
+    fn file_system_type(name: &'static CStr) -> bindings::file_system_type {
         bindings::file_system_type {
             owner: this_module::<T::OwnerModule>().as_ptr(),
-            name: T::NAME.as_char_ptr(),
+            name: name.as_char_ptr(),
             // CAST: The flags are small.
             fs_flags: T::FLAGS.0 as c_int,
             parameters: T::PARAMETERS.as_ptr().cast(),

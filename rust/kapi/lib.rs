@@ -37,6 +37,7 @@ mod iomap;
 pub mod kiocb;
 mod layout;
 pub mod log;
+pub mod maybe;
 pub mod memalloc;
 pub mod misc_device;
 mod mmap;

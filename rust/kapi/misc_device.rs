@@ -95,15 +95,28 @@ impl<T: MiscDevice> Registration<T> {
     ///
     /// `EBUSY` without a free number.
     pub fn new(shared: Arc<T::Shared>) -> impl PinInit<Self, Error> {
+        // CAST: The constant is small.
+        Self::by_name(shared, T::NAME, bindings::MISC_DYNAMIC_MINOR as u8)
+    }
+
+    /// Makes the device by another name, and with a minor number that is known. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if the number is taken, `EEXIST` if the name is.
+    pub fn by_name(
+        shared: Arc<T::Shared>,
+        name: &'static CStr,
+        minor: u8,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             shared,
-            device <- Opaque::try_ffi_init(|slot: *mut bindings::miscdevice| {
+            device <- Opaque::try_ffi_init(move |slot: *mut bindings::miscdevice| {
                 // SAFETY: `slot` is valid for writes.
                 unsafe {
                     slot.write(bindings::miscdevice {
-                        // CAST: The constant is small.
-                        minor: bindings::MISC_DYNAMIC_MINOR as c_int,
-                        name: T::NAME.as_char_ptr(),
+                        minor: minor.into(),
+                        name: name.as_char_ptr(),
                         mode: 0o666,
                         fops: Table::<T>::get(),
                         ..pin_init::zeroed()

@@ -23,7 +23,11 @@ use conn::{Connection, Engine};
 use fs::Fs;
 use kernel::{prelude::*, sync::Arc};
 use pin_init::pin_init_scope;
-use rfuse_kapi::sysfs::{Kset, MountPoint};
+use rfuse_kapi::{
+    control_fs::ControlTree,
+    maybe::{inspect_err, Maybe},
+    sysfs::{Kset, MountPoint},
+};
 use transport::{
     chardev::Client,
     virtio::{Devices, Place, VirtioFs},
@@ -36,7 +40,16 @@ module! {
     description: "FUSE and virtio-fs client",
     license: "GPL",
     alias: ["fs-rfuse", "fs-rfusectl"],
+    params: {
+        drop_in: bool {
+            default: false,
+            description: "Take the names of the kernel's own client too: the types fuse, virtiofs and fusectl, and /dev/fuse",
+        },
+    },
 }
+
+/// `FUSE_MINOR`: the minor number of `/dev/fuse`.
+const FUSE_MINOR: u8 = 229;
 
 /// The module. Fields are dropped in order: no mounts, then no devices, then no work.
 #[pin_data]
@@ -46,11 +59,56 @@ pub struct Rfuse {
     #[pin]
     device: rfuse_kapi::misc_device::Registration<Client>,
     #[pin]
+    names: Maybe<Names>,
+    #[pin]
     driver: rfuse_kapi::virtio::Registration<VirtioFs>,
     #[pin]
     control: rfuse_kapi::control_fs::Registration<Connection>,
     control_point: MountPoint<Place>,
     settled: Settled,
+}
+
+/// The names of the kernel's own client, for programs that know no others.
+#[pin_data]
+struct Names {
+    #[pin]
+    fuse: rfuse_kapi::fs::Registration<Fs>,
+    #[pin]
+    virtiofs: rfuse_kapi::fs::Registration<Fs>,
+    #[pin]
+    device: rfuse_kapi::misc_device::Registration<Client>,
+    #[pin]
+    control: rfuse_kapi::control_fs::Registration<Connection>,
+    control_point: MountPoint<Place>,
+}
+
+impl Names {
+    fn take(
+        fs: &rfuse_kapi::fs::Registration<Fs>,
+        tree: Arc<ControlTree<Connection>>,
+    ) -> impl PinInit<Self, Error> {
+        let (fuse, virtiofs) = (fs.by_name(c"fuse"), fs.by_name(c"virtiofs"));
+        pin_init_scope(move || {
+            let shared = Arc::new((), GFP_KERNEL)?;
+            let device =
+                rfuse_kapi::misc_device::Registration::by_name(shared, c"fuse", FUSE_MINOR);
+            let control = rfuse_kapi::control_fs::Registration::by_name(tree, c"fusectl");
+            Ok(try_pin_init!(Self {
+                fuse <- named("the type fuse", fuse),
+                virtiofs <- named("the type virtiofs", virtiofs),
+                device <- named("/dev/fuse", device),
+                control <- named("the type fusectl", control),
+                control_point: MountPoint::new(&Kset::new(c"fuse")?, c"connections")?,
+            }? Error))
+        })
+    }
+}
+
+/// As `init`, but says whose name is taken.
+fn named<T>(name: &'static str, init: impl PinInit<T, Error>) -> impl PinInit<T, Error> {
+    inspect_err(init, move |error| {
+        pr_err!("drop_in=1: {name} cannot be had ({error:?}); unload virtiofs and fuse, or boot with initcall_blacklist=fuse_init,virtio_fs_init\n");
+    })
 }
 
 /// Waits for all work when dropped, so that the last reference to the engine is not dropped by it.
@@ -71,6 +129,11 @@ impl kernel::InPlaceModule for Rfuse {
             Ok(try_pin_init!(Self {
                 fs <- rfuse_kapi::fs::Registration::new(devices.clone()),
                 device <- rfuse_kapi::misc_device::Registration::new(Arc::new((), GFP_KERNEL)?),
+                names <- Maybe::new(
+                    module_parameters::drop_in
+                        .value()
+                        .then(|| Names::take(&fs, engine.control.clone())),
+                ),
                 driver <- rfuse_kapi::virtio::Registration::new(devices),
                 control <- rfuse_kapi::control_fs::Registration::new(engine.control.clone()),
                 control_point: MountPoint::new(&folder, c"connections")?,
