@@ -17,6 +17,7 @@ from ktap import DEVICE, TYPE
 
 CLONE, SYNC_INIT = 0x8004E500, 0xE503
 MNT_FORCE, MNT_DETACH = 1, 2
+INIT_EXT, REQUEST_TIMEOUT = 1 << 30, 1 << 42
 MINOR = 46
 BUFFER = 1 << 17
 LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FLUSH, INIT = 1, 2, 3, 14, 15, 16, 17, 18, 25, 26
@@ -90,9 +91,12 @@ def readable(descriptor, seconds=0.0):
     return events
 
 
-def init_answer(max_write=65536, flags=0, minor=MINOR):
-    """The body of an answer to INIT."""
-    return struct.pack("<IIIIHHIIHHIIH22x", 7, minor, 131072, flags, 12, 9, max_write, 1, 32, 0, 0, 0, 0)
+def init_answer(max_write=65536, flags=0, minor=MINOR, timeout=0):
+    """The body of an answer to INIT; with a limit of what a request may take, in seconds, if that is not 0."""
+    more = 0
+    if timeout:
+        flags, more = flags | INIT_EXT, REQUEST_TIMEOUT >> 32
+    return struct.pack("<IIIIHHIIHHIIH22x", 7, minor, 131072, flags, 12, 9, max_write, 1, 32, 0, more, 0, timeout)
 
 
 def attributes(nodeid, mode, size=0):

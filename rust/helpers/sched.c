@@ -5,6 +5,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 __rfuse_helper unsigned int rfuse_helper_memalloc_nofs_save(void)
 {
@@ -58,4 +59,9 @@ __rfuse_helper bool rfuse_helper_wait_queue_active(struct wait_queue_head *head)
 __rfuse_helper __poll_t rfuse_helper_poll_requested_events(const poll_table *table)
 {
 	return poll_requested_events(table);
+}
+
+__rfuse_helper void rfuse_helper_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
 }

@@ -574,3 +574,8 @@ __rfuse_helper void rfuse_helper_inode_lock_parent(struct inode *inode)
 {
 	inode_lock_nested(inode, I_MUTEX_PARENT);
 }
+
+__rfuse_helper unsigned long rfuse_helper_totalram_pages(void)
+{
+	return totalram_pages();
+}

@@ -249,6 +249,22 @@ pub struct Waiter<T: Send> {
 // SAFETY: The claim becomes an `Owned<T>`, which is `Send`; what is shared is atomic.
 unsafe impl<T: Send> Send for Waiter<T> {}
 
+/// Why a wait has ended without what was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// A signal is pending.
+    Signal,
+    /// The time is over.
+    Late,
+}
+
+/// Jiffies as the scheduler has them, which waits a little longer rather than shorter.
+fn limit(ticks: Option<u64>) -> c_ulong {
+    // CAST: Not negative, and both have 64 bits.
+    const MOST: c_ulong = bindings::MAX_SCHEDULE_TIMEOUT as c_ulong;
+    ticks.map_or(MOST, |ticks| (ticks as c_ulong).saturating_add(1).min(MOST))
+}
+
 impl<T: Send> Waiter<T> {
     fn done(&self) -> *mut bindings::completion {
         // SAFETY: The slot is live, by the type invariants.
@@ -268,21 +284,29 @@ impl<T: Send> Waiter<T> {
         Owned { slot }
     }
 
-    /// Sleeps until the object is back, or a fatal signal is pending; gives the claim back then.
-    pub fn wait_killable(self) -> Result<Owned<T>, Self> {
+    /// Sleeps until the object is back, a fatal signal is pending, or `ticks` jiffies are over if there is a limit;
+    /// gives the claim back then.
+    pub fn wait_killable(self, ticks: Option<u64>) -> Result<Owned<T>, (Self, Woken)> {
         // SAFETY: The completion is live.
-        match unsafe { bindings::wait_for_completion_killable(self.done()) } {
-            0 => Ok(self.take()),
-            _ => Err(self),
-        }
+        let left =
+            unsafe { bindings::wait_for_completion_killable_timeout(self.done(), limit(ticks)) };
+        self.woken(left)
     }
 
-    /// Sleeps until the object is back, or a signal is pending; gives the claim back then.
-    pub fn wait_interruptible(self) -> Result<Owned<T>, Self> {
+    /// As [`Self::wait_killable`], but any signal ends it.
+    pub fn wait_interruptible(self, ticks: Option<u64>) -> Result<Owned<T>, (Self, Woken)> {
         // SAFETY: The completion is live.
-        match unsafe { bindings::wait_for_completion_interruptible(self.done()) } {
-            0 => Ok(self.take()),
-            _ => Err(self),
+        let left = unsafe {
+            bindings::wait_for_completion_interruptible_timeout(self.done(), limit(ticks))
+        };
+        self.woken(left)
+    }
+
+    fn woken(self, left: c_long) -> Result<Owned<T>, (Self, Woken)> {
+        match left {
+            1.. => Ok(self.take()),
+            0 => Err((self, Woken::Late)),
+            _ => Err((self, Woken::Signal)),
         }
     }
 
@@ -437,6 +461,19 @@ impl<T: Send> Chain<T> {
     /// Takes the object that `waiter` waits for out of the chain, if it is there. Linear time.
     pub fn remove(&mut self, waiter: &Waiter<T>) -> Option<Owned<T>> {
         self.remove_first(|object| waiter.is_for(object.slot.as_ptr()))
+    }
+
+    /// Takes all objects out of the chain that `wanted` is said of. Linear time.
+    pub fn extract(&mut self, mut wanted: impl FnMut(&Owned<T>) -> bool) -> Self {
+        let (mut found, mut kept) = (Self::new(), Self::new());
+        while let Some(object) = self.pop_front() {
+            match wanted(&object) {
+                true => found.push_back(object),
+                false => kept.push_back(object),
+            }
+        }
+        self.append(&mut kept);
+        found
     }
 
     /// Takes the first object out of the chain that `wanted` is said of. Linear time.

@@ -48,6 +48,12 @@ pub fn capable_fsetid() -> bool {
     unsafe { bindings::capable(bindings::CAP_FSETID as i32) }
 }
 
+/// Whether the current task may do what administrators do, in the whole system (`CAP_SYS_ADMIN`).
+pub fn capable_sys_admin() -> bool {
+    // SAFETY: Always sound. The constant is small.
+    unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as i32) }
+}
+
 /// The address of the current task's table of files, which is what owns POSIX locks. It only tells owners
 /// apart.
 pub fn current_files() -> usize {

@@ -44,6 +44,10 @@ impl Workqueue {
 }
 
 impl Workqueue {
+    pub(crate) fn as_ptr(&self) -> *mut bindings::workqueue_struct {
+        self.0.as_ptr()
+    }
+
     /// Waits until everything queued so far has run. May sleep.
     pub fn flush(&self) {
         // SAFETY: Live, by the type invariants.

@@ -41,6 +41,26 @@ module! {
     license: "GPL",
     alias: ["fs-rfuse", "fs-rfusectl"],
     params: {
+        max_user_bgreq: u16 {
+            default: 0,
+            description: "Background requests at a time that a server may have which is no administrator's; 0: by the size of the memory",
+        },
+        max_user_congthresh: u16 {
+            default: 0,
+            description: "Background requests that count as congestion, at most, where the server is no administrator's; 0: by the size of the memory",
+        },
+        default_request_timeout: u16 {
+            default: 0,
+            description: "Seconds that a request may take where the server has not said it in its answer to INIT; 0: no limit",
+        },
+        max_request_timeout: u16 {
+            default: 0,
+            description: "Seconds that a request may take at most, whatever the server says; 0: no limit",
+        },
+        request_timeout_aborts: bool {
+            default: false,
+            description: "A request that takes too long ends the whole connection, as with the kernel's own client, instead of itself alone",
+        },
         drop_in: bool {
             default: false,
             description: "Take the names of the kernel's own client too: the types fuse, virtiofs and fusectl, and /dev/fuse",

@@ -7,6 +7,7 @@ use super::{
     request::{Completion, OwnedRequest, Payload, Request, Role},
     Connection,
 };
+use crate::module_parameters;
 use kernel::{
     new_spinlock,
     prelude::*,
@@ -15,8 +16,22 @@ use kernel::{
         SpinLock,
     },
 };
-use rfuse_kapi::{handoff::Chain, handoff::Gfp, memalloc::MemallocNofs};
+use rfuse_kapi::{
+    handoff::{Chain, Gfp},
+    ids::capable_sys_admin,
+    memalloc::MemallocNofs,
+    memory,
+};
 use rfuse_proto::{op::Operation, wire::Opcode};
+
+/// Background requests of users' servers may take one byte of so many (2 to this power).
+const MEMORY_SHIFT: u32 = 13;
+
+/// What a request is taken to need, in bytes.
+const REQUEST_BYTES: u64 = 392;
+
+/// Limits go up to here.
+const MOST: u32 = u16::MAX as u32;
 
 /// What the lock of [`Background`] protects.
 struct Queue {
@@ -49,6 +64,25 @@ pub(crate) enum Limit {
     Background,
     /// So many are congestion (`congestion_threshold`).
     Congestion,
+}
+
+impl Limit {
+    /// What servers of users may have at the most: what the administrator has set, else what takes a small part of
+    /// the memory, as the C client reckons it.
+    fn most_of_users(self) -> u32 {
+        let set = match self {
+            Self::Background => module_parameters::max_user_bgreq.value(),
+            Self::Congestion => module_parameters::max_user_congthresh.value(),
+        };
+        match set {
+            0 => {
+                let share = memory::total_bytes() >> MEMORY_SHIFT;
+                let requests = share.checked_div(REQUEST_BYTES).unwrap_or(0);
+                u32::try_from(requests).map_or(MOST, |it| it.clamp(1, MOST))
+            }
+            set => set.into(),
+        }
+    }
 }
 
 impl Background {
@@ -119,7 +153,7 @@ impl Connection {
             // The waiter has it at once.
             drop(request);
         }
-        let ended = waiter.wait_killable().or_else(|waiter| {
+        let ended = waiter.wait_killable(None).or_else(|(waiter, _)| {
             // One that was not sent comes back by being dropped; what is with the server stays there.
             drop(self.transport.take_back(&waiter));
             waiter.detach().ok_or(EINTR)
@@ -134,9 +168,16 @@ impl Connection {
         self.background.limit(limit).load(Relaxed)
     }
 
-    /// Changes a limit of background requests.
+    /// Changes a limit of background requests, to no more than what users may have if the current task is not an
+    /// administrator.
     pub(crate) fn set_limit(&self, limit: Limit, number: u32) {
-        self.background.limit(limit).store(number, Relaxed);
+        let most = match capable_sys_admin() {
+            true => u32::MAX,
+            false => limit.most_of_users(),
+        };
+        self.background
+            .limit(limit)
+            .store(number.min(most), Relaxed);
         self.run_background();
     }
 
@@ -223,7 +264,7 @@ impl Connection {
             return;
         }
         if let Role::Background { began, .. } = request.role() {
-            *began = Some(self.background.under_way.begin());
+            *began = Some((self.background.under_way.begin(), self.timeout.begin()));
         }
     }
 
@@ -248,7 +289,8 @@ impl Connection {
             }
         }
         self.background.queue.lock().finished();
-        if let Some(began) = ended {
+        if let Some((began, age)) = ended {
+            self.timeout.end(age);
             self.background.under_way.end(began);
         }
     }

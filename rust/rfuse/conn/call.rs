@@ -10,7 +10,7 @@ use kernel::{
     prelude::*,
     sync::atomic::{Atomic, Relaxed},
 };
-use rfuse_kapi::handoff::{Gfp, Waiter};
+use rfuse_kapi::handoff::{Gfp, Waiter, Woken};
 use rfuse_proto::{
     op::{self, Operation, Optional, Refusal, Undo},
     reply::Errno,
@@ -103,19 +103,32 @@ impl Connection {
         if !self.transport.heeds_signals() {
             return self.wait_killable(waiter);
         }
-        match waiter.wait_interruptible() {
+        match waiter.wait_interruptible(self.patience()) {
             Ok(request) => self.answered(request),
-            Err(waiter) => {
+            Err((waiter, Woken::Signal)) => {
                 self.interrupt(&waiter, unique);
                 self.wait_killable(waiter)
             }
+            Err((waiter, Woken::Late)) => self.gone(waiter, Woken::Late),
         }
     }
 
     fn wait_killable(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
-        match waiter.wait_killable() {
+        match waiter.wait_killable(self.patience()) {
             Ok(request) => self.answered(request),
-            Err(waiter) => self.killed(waiter).and_then(|it| self.answered(it)),
+            Err((waiter, why)) => self.gone(waiter, why),
+        }
+    }
+
+    /// The caller waits no longer.
+    fn gone(&self, waiter: Waiter<Request>, why: Woken) -> Result<OwnedRequest> {
+        match (self.killed(waiter), why) {
+            (Ok(request), _) => self.answered(request),
+            (Err(error), Woken::Signal) => Err(error),
+            (Err(_), Woken::Late) => {
+                self.timed_out();
+                Err(ETIMEDOUT)
+            }
         }
     }
 
@@ -236,9 +249,10 @@ impl<O: Operation> Sent<'_, O> {
     /// As [`Connection::call_interruptible`].
     pub(super) fn end_early(mut self) -> Result<(O::Reply, Payload)> {
         let waiter = self.waiter.take().ok_or(EIO)?;
-        let request = match waiter.wait_interruptible() {
+        // However long it takes: it may be another's lock.
+        let request = match waiter.wait_interruptible(None) {
             Ok(request) => self.conn.answered(request)?,
-            Err(waiter) => {
+            Err((waiter, _)) => {
                 if self.conn.transport.take_back(&waiter).is_some() {
                     return Err(EINTR);
                 }

@@ -14,6 +14,7 @@ pub(crate) mod polled;
 pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod stats;
+mod timeout;
 pub(crate) mod written;
 
 pub(crate) use self::{
@@ -27,6 +28,7 @@ use self::{
     polled::PolledFile,
     request::{OwnedRequest, Request},
     stats::Stats,
+    timeout::Timeout,
     written::Written,
 };
 use crate::transport::Transport;
@@ -124,6 +126,8 @@ pub(crate) struct Connection {
     users: Atomic<usize>,
     stats: Stats,
     #[pin]
+    timeout: Timeout,
+    #[pin]
     written: Written,
     #[pin]
     background: Background,
@@ -159,6 +163,7 @@ impl Connection {
                 folder: Atomic::new(0),
                 users: Atomic::new(0),
                 stats: Stats::new()?,
+                timeout <- Timeout::new(),
                 written <- Written::new(),
                 background <- Background::new(),
                 forgets <- Forgets::new(),

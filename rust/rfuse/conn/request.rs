@@ -3,7 +3,8 @@
 //! The request object: one slab object with everything a typical request sends and receives.
 
 use super::{
-    folios::Folios, generations::Generation, outgoing::Outgoing, pieces::Pieces, Connection,
+    folios::Folios, generations::Generation, outgoing::Outgoing, pieces::Pieces, timeout::Age,
+    Connection,
 };
 use core::mem::size_of;
 use kernel::{prelude::*, sync::Arc};
@@ -105,7 +106,7 @@ pub(crate) enum Role {
         /// See [`Operation::moved`].
         moved: fn(&[u8], usize) -> usize,
         /// When it began, until it ends.
-        began: Option<Generation>,
+        began: Option<(Generation, Age)>,
     },
     /// There is no answer, but it is to be known when the server has it.
     Forget,
@@ -218,6 +219,12 @@ impl Request {
     /// When it was made, by [`local_clock`].
     pub(super) fn began_at(&self) -> u64 {
         self.began_at
+    }
+
+    /// Whether the server should have answered it by now, if it was to answer all that was made before the time
+    /// `before`. It may leave somebody waiting for a lock as long as others please.
+    pub(crate) fn is_late(&self, before: u64) -> bool {
+        self.expects_answer() && self.opcode != Some(Opcode::Setlkw) && self.began_at < before
     }
 
     /// Whether the server refused it, or never answered.

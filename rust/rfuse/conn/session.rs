@@ -46,6 +46,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
     .union(InitFlags::NO_EXPORT_SUPPORT)
     .union(InitFlags::ALLOW_IDMAP)
     .union(InitFlags::DIRECT_IO_ALLOW_MMAP)
+    .union(InitFlags::REQUEST_TIMEOUT)
     .union(InitFlags::INIT_EXT);
 
 /// What it can do beside that for a server that can tell it something. SPLICE_READ and SPLICE_WRITE are not among
@@ -175,6 +176,7 @@ impl Connection {
     /// Says DESTROY, leaves nothing with the server, and gives up the way to it. May sleep.
     pub(super) fn close(&self) {
         self.disappear();
+        self.stop_clock();
         self.say_farewell();
         self.transport.detach();
     }

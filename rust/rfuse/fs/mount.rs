@@ -353,11 +353,11 @@ impl Mount {
     /// Makes the superblock what INIT has settled, with room for requests of its size.
     pub(crate) fn adopt(&self, sb: &mut NewSuper<'_, Fs>, fc: &FsContext<'_, Fs>) -> Result {
         sb.setup_bdi(0, 0)?;
-        self.settle(sb).inspect_err(|_| {
-            fc.errorf(format_args!(
-                "the server cannot be used: {}",
-                InitFault::Idmap
-            ));
+        self.settle(sb).inspect_err(|error| {
+            if *error == EINVAL {
+                let fault = InitFault::Idmap;
+                fc.errorf(format_args!("the server cannot be used: {fault}"));
+            }
         })
     }
 
@@ -371,6 +371,9 @@ impl Mount {
         let negotiated = self.conn.negotiated().ok_or(EIO)?;
         let is_checked = self.options.checks_permissions();
         negotiated.check_idmap(is_checked).map_err(|_| EINVAL)?;
+        if self.root == ROOT_ID {
+            self.conn.limit_requests(negotiated.request_timeout)?;
+        }
         sb.set_time_gran(negotiated.time_gran);
         if negotiated.flags.contains(InitFlags::ALLOW_IDMAP) {
             sb.allow_idmap();

@@ -49,6 +49,9 @@ pub(crate) trait Transport: Send + Sync {
     /// Takes a request back that the server has not got yet. Does not sleep.
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest>;
 
+    /// Ends what it can of the requests that are [late](Request::is_late); whether there were any. May sleep.
+    fn expire(&self, before: u64) -> bool;
+
     /// Cuts the server off: when this returns no request is the server's, and all of them are
     /// finished without an answer. May sleep.
     fn abort(&self);

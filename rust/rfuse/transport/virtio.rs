@@ -344,6 +344,11 @@ impl Transport for Device<VirtioFs> {
             .find_map(|queue| queue.take_back(waiter))
     }
 
+    fn expire(&self, _before: u64) -> bool {
+        // What is the device's stays so until a reset.
+        false
+    }
+
     fn abort(&self) {
         let mut rest = Chain::new();
         for request in self.reset() {

@@ -372,6 +372,21 @@ impl Transport for Channel {
         Some(taken)
     }
 
+    fn expire(&self, before: u64) -> bool {
+        let is_late = |request: &OwnedRequest| request.is_late(before);
+        let mut late = self.pending.lock().extract(is_late);
+        for client in self.clients.lock().iter() {
+            late.append(&mut client.extract(is_late));
+        }
+        let _ = late.contains(|request| {
+            self.was_answered(request.unique());
+            false
+        });
+        let were_any = !late.is_empty();
+        self.end_all(late, ETIMEDOUT);
+        were_any
+    }
+
     fn abort(&self) {
         let unread = {
             let mut pending = self.pending.lock();

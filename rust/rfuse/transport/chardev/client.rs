@@ -111,6 +111,11 @@ impl Client {
         self.processing.lock().take_all()
     }
 
+    /// What of that `wanted` is said of.
+    pub(super) fn extract(&self, wanted: impl Fn(&OwnedRequest) -> bool) -> Chain<Request> {
+        self.processing.lock().extract(wanted)
+    }
+
     /// Has a request read. `None` if it was not, and another one may be.
     fn deliver(
         &self,

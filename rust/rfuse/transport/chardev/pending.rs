@@ -94,6 +94,11 @@ impl Pending {
         self.requests.remove(waiter)
     }
 
+    /// The requests that `wanted` is said of.
+    pub(super) fn extract(&mut self, wanted: impl Fn(&OwnedRequest) -> bool) -> Chain<Request> {
+        self.requests.extract(wanted)
+    }
+
     /// What is to be read next.
     pub(super) fn next(&mut self) -> Option<OwnedRequest> {
         if let Some(message) = self.interrupts.pop_front() {

@@ -50,6 +50,15 @@ impl Processing {
             .is_some_and(|bucket| bucket.contains(|request| request.unique() == unique))
     }
 
+    /// Those that `wanted` is said of.
+    pub(super) fn extract(&mut self, wanted: impl Fn(&OwnedRequest) -> bool) -> Chain<Request> {
+        let mut found = Chain::new();
+        for bucket in &mut self.0 {
+            found.append(&mut bucket.extract(&wanted));
+        }
+        found
+    }
+
     /// All of them.
     pub(super) fn take_all(&mut self) -> Chain<Request> {
         let mut all = Chain::new();
