@@ -43,7 +43,7 @@ class Guest:
         shares = [Share(tag, places.TREE, folder, options, env)
                   for tag, options in (*((tag, DEVICES[tag][1]) for tag in devices), (PING, SERVER_OPTIONS))]
         self.devices = devices
-        ours = [places.BIN / "opbench", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"),
+        ours = [places.BIN / "opbench", places.BIN / "null", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"),
                 places.GUEST / "snapshot"]
         programs = {f"rig/bench/{path.name}": path for path in ours}
         stock = dataclasses.replace(kernel.stock(), options=KERNEL_OPTIONS)

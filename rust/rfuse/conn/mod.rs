@@ -312,9 +312,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends what [`Self::appear`] began. May sleep.
-    fn disappear(&self) {
-        match self.folder.load(Relaxed) {
+    /// Ends what [`Self::appear`] began: the number may be another's soon. May sleep.
+    pub(crate) fn disappear(&self) {
+        match self.folder.xchg(0, Full) {
             0 => {}
             number => self.engine.control.remove(number),
         }

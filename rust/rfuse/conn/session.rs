@@ -175,7 +175,6 @@ impl Connection {
 
     /// Says DESTROY, leaves nothing with the server, and gives up the way to it. May sleep.
     pub(super) fn close(&self) {
-        self.disappear();
         self.stop_clock();
         self.say_farewell();
         self.transport.detach();

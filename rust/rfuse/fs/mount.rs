@@ -263,6 +263,10 @@ impl FileSystem for Fs {
 
     fn shutdown_super(mount: &Arc<Mount>) {
         mount.conn.quiesce();
+        // Not before: it may be what ends the wait.
+        if mount.root == ROOT_ID {
+            mount.conn.disappear();
+        }
     }
 
     fn kill_super(mount: &Arc<Mount>) {
