@@ -15,12 +15,12 @@ from .ktap import Ktap
 from .machine import Machine
 from .progress import Progress
 
-BOOT_SECONDS = 90
+# What a guest may take to boot, and how much longer on a kernel that takes more patience.
+BOOT_SECONDS, BOOT_PATIENCE = 90, 30
 # What a case's end may take beyond its own limit: stacks of a hang, killing, unmounting, the checks.
 GRACE_SECONDS = 40
-# A kernel's clock within its first second: no program runs yet, and no module is there.
-EARLY = re.compile(r"^\[ *0\.\d+\]", re.MULTILINE)
-LATER = re.compile(r"^\[ *[1-9]\d*\.\d+\]", re.MULTILINE)
+# What the first program says: before that no module is there.
+FIRST_PROGRAM = "rig: first program"
 CRASH = re.compile(r"BUG:|Oops|Kernel panic|general protection|sysrq: Show Blocked State")
 
 
@@ -67,7 +67,8 @@ class Runner:
         self.run, self.kernel, self.accel, self.fs, self.report = run, kernel, accel, fs, report
         self.env = {"RFUSE_PATIENCE": str(kernel.patience)} | (env or {})
         self.module = files.stripped_module(run, kernel) if fs == "rfuse" else None
-        self.boot_seconds, self.grace = BOOT_SECONDS * kernel.patience, GRACE_SECONDS * kernel.patience
+        self.boot_seconds = BOOT_SECONDS + BOOT_PATIENCE * (kernel.patience - 1)
+        self.grace = GRACE_SECONDS * kernel.patience
         self.boots = 0
         self.machine = self.agent = None
 
@@ -144,8 +145,8 @@ class Runner:
         self.down()
 
     def boot(self, group):
-        """Boots a guest, once more if its kernel got stuck before it ran anything (a busy host is late with the
-        ticks by which a kernel measures its clocks), or if QEMU itself crashed before that."""
+        """Boots a guest, once more if its kernel got stuck before it ran anything (seen with several processors on a
+        busy host, where ticks are late), or if QEMU itself crashed before the guest was up."""
         try:
             self.up(group)
         except GuestGone as error:
@@ -261,8 +262,8 @@ def expected(case, faults):
 
 
 def stuck_early(console):
-    """Whether a kernel said nothing after its first second, and nothing of a crash."""
-    return bool(EARLY.search(console)) and not LATER.search(console) and not CRASH.search(console)
+    """Whether a kernel has begun, but run no program, and said nothing of a crash."""
+    return bool(console) and FIRST_PROGRAM not in console and not CRASH.search(console)
 
 
 def telling(lines):
