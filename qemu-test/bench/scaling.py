@@ -53,7 +53,7 @@ def run(folder, rounds, accel):
     results = []
     for cpus in CPUS:
         with Guest(folder, accel=accel, cpus=cpus, limit=900, label=f"scaling{cpus}") as guest:
-            guest.run("modprobe rfuse && modprobe fuse; [ -e /dev/rfuse ] && [ -e /dev/fuse ]")
+            guest.run("modprobe rfuse; [ -e /dev/rfuse ] && [ -e /dev/fuse ]")
             for threads in THREADS:
                 result = Result(cpus, threads)
                 for turn in range(rounds):
