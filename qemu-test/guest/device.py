@@ -4,6 +4,7 @@
 The file system under test says which device: /dev/rfuse, or /dev/fuse of the C client.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -80,6 +81,20 @@ def answer(descriptor, request, payload=b"", error=0):
     return os.write(descriptor, message(request.unique, payload, error))
 
 
+def by_pipe(descriptor, content, length, flags=0):
+    """splice(2) of so much of the content: its result, or the error. Every write is a buffer of the pipe."""
+    reader, writer = os.pipe2(os.O_DIRECT)
+    try:
+        for part in (content,) if isinstance(content, bytes) else content:
+            os.write(writer, part)
+        return os.splice(reader, descriptor, length, flags=flags)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
 def readable(descriptor, seconds=0.0):
     """The events that poll(2) finds in that time."""
     poll = select.poll()
@@ -91,12 +106,12 @@ def readable(descriptor, seconds=0.0):
     return events
 
 
-def init_answer(max_write=65536, flags=0, minor=MINOR, timeout=0):
+def init_answer(max_write=65536, flags=0, minor=MINOR, max_pages=32, timeout=0):
     """The body of an answer to INIT; with a limit of what a request may take, in seconds, if that is not 0."""
     more = 0
     if timeout:
         flags, more = flags | INIT_EXT, REQUEST_TIMEOUT >> 32
-    return struct.pack("<IIIIHHIIHHIIH22x", 7, minor, 131072, flags, 12, 9, max_write, 1, 32, 0, more, 0, timeout)
+    return struct.pack("<IIIIHHIIHHIIH22x", 7, minor, 131072, flags, 12, 9, max_write, 1, max_pages, 0, more, 0, timeout)
 
 
 def attributes(nodeid, mode, size=0):
@@ -178,3 +193,17 @@ class Tree:
         thread = threading.Thread(target=self.serve, args=(descriptor,), daemon=True)
         thread.start()
         return thread
+
+
+@contextlib.contextmanager
+def served(tree, point="/mnt"):
+    """The tree, mounted for the block: its device. What is still in use at the end ends in errors."""
+    descriptor = os.open(DEVICE, os.O_RDWR)
+    mount(descriptor, point)
+    thread = tree.start(descriptor)
+    try:
+        yield descriptor
+    finally:
+        umount(point, MNT_FORCE | MNT_DETACH)
+        thread.join(10)
+        os.close(descriptor)
