@@ -260,7 +260,10 @@ impl Channel {
         let background = request.finish();
         // What follows may take a while.
         drop(copying);
-        if let (Some(request), Some(connection)) = (background, self.connection()) {
+        let Some(request) = background else {
+            return;
+        };
+        if let Some(connection) = self.connection() {
             let mut one = Chain::new();
             one.push_back(request);
             connection.completed(one);
