@@ -514,14 +514,9 @@ __rfuse_helper void rfuse_helper_sb_activate(struct super_block *sb)
 }
 
 /* By no id of its own may a process gain from a file system that another user serves, or lose to it. */
-__rfuse_helper bool rfuse_helper_current_is_all(struct user_namespace *ns, uid_t uid, gid_t gid)
+__rfuse_helper const struct cred *rfuse_helper_current_cred(void)
 {
-	const struct cred *cred = current_cred();
-	kuid_t kuid = make_kuid(ns, uid);
-	kgid_t kgid = make_kgid(ns, gid);
-
-	return uid_eq(cred->euid, kuid) && uid_eq(cred->suid, kuid) && uid_eq(cred->uid, kuid) &&
-	       gid_eq(cred->egid, kgid) && gid_eq(cred->sgid, kgid) && gid_eq(cred->gid, kgid);
+	return current_cred();
 }
 
 __rfuse_helper bool rfuse_helper_user_ns_has_ids(struct user_namespace *ns, uid_t uid, gid_t gid)

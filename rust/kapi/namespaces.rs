@@ -90,12 +90,6 @@ impl Namespaces {
         // SAFETY: By the type invariant.
         unsafe { bindings::user_ns_has_ids(self.users.as_ptr(), uid, gid) }
     }
-
-    /// Whether all user ids of the current task, real, effective and saved, are `uid`, and all its group ids `gid`.
-    pub fn current_is_all(&self, uid: u32, gid: u32) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::current_is_all(self.users.as_ptr(), uid, gid) }
-    }
 }
 
 /// A user and a group, whatever the namespace.
@@ -103,6 +97,19 @@ impl Namespaces {
 pub struct Owner {
     pub(crate) uid: bindings::kuid_t,
     pub(crate) gid: bindings::kgid_t,
+}
+
+impl Owner {
+    /// Whether all user ids of the current task, real, effective and saved, are the user's, and all its group ids the
+    /// group's.
+    pub fn is_all_of_current(&self) -> bool {
+        let (uid, gid) = (self.uid.val, self.gid.val);
+        // SAFETY: The current task has its credentials while it is in a call.
+        let cred = unsafe { &*bindings::current_cred() };
+        let uids = [cred.euid, cred.suid, cred.uid].map(|it| it.val);
+        let gids = [cred.egid, cred.sgid, cred.gid].map(|it| it.val);
+        uids == [uid; 3] && gids == [gid; 3]
+    }
 }
 
 impl Namespaces {

@@ -30,7 +30,7 @@ use rfuse_kapi::{
     fs_context::{FsContext, Parameter, ParameterSpec},
     inode::{Inode, LentInode},
     misc_device::OpenFile,
-    namespaces::Namespaces,
+    namespaces::{Namespaces, Owner},
     read_once::ReadOnce,
     stat::StatFs,
     super_block::{FilledSuper, LockedSuper, NewSuper, SuperBlock},
@@ -57,6 +57,8 @@ pub(crate) struct Mount {
     root: u64,
     /// INIT was answered, and all users may use it: there is nothing to look at.
     is_open: Atomic<bool>,
+    /// Who may use it, if not all.
+    owner: Option<Owner>,
 }
 
 /// What is to be mounted.
@@ -293,7 +295,9 @@ impl Mount {
         root: u64,
     ) -> Result<Arc<Self>> {
         let joined = conn.clone();
+        let owner = options.owner();
         let mount = Self {
+            owner: owner.map(|owner| conn.ids().owner(owner.uid, owner.gid)),
             conn,
             options,
             server,
@@ -338,8 +342,8 @@ impl Mount {
             return Err(ENOTCONN);
         }
         let ids = self.conn.ids();
-        let may = match self.options.owner() {
-            Some(owner) => ids.current_is_all(owner.uid, owner.gid),
+        let may = match &self.owner {
+            Some(owner) => owner.is_all_of_current(),
             None => ids.have_current(),
         };
         match may {
