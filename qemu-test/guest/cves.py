@@ -6,7 +6,11 @@ import mmap
 import os
 import traceback
 
-from ktap import case, result
+import device
+from callers import child, ended, stat
+from device import GETATTR, ROOT, answer
+from ktap import case, errno_of, result, same
+from telling import RESENT
 
 PAGE = mmap.PAGESIZE
 
@@ -46,6 +50,22 @@ def vector(function, descriptor, *parts):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return done
+
+
+def nothing_left(fd, text):
+    """That there is nothing to read."""
+    os.set_blocking(fd, False)
+    same(text, errno_of(device.read, fd), "EAGAIN")
+    os.set_blocking(fd, True)
+
+
+def usable(fd, text):
+    """That the connection serves the next caller."""
+    waiter = child(stat, "/mnt")
+    request = device.read(fd)
+    same(f"{text}: the next request", (request.opcode, request.unique & RESENT), (GETATTR, 0))
+    answer(fd, request, ROOT)
+    same(f"{text}: and its answer", ended(waiter), 0)
 
 
 def run(names):

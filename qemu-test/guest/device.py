@@ -25,6 +25,7 @@ LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FLUSH, INIT = 1, 2,
 OPENDIR, READDIR, RELEASEDIR, ACCESS, INTERRUPT, BATCH_FORGET = 27, 28, 29, 34, 36, 42
 SILENT = (FORGET, BATCH_FORGET, INTERRUPT)
 DIRECTORY, REGULAR = 0o040755, 0o100644
+DIRECT_IO, BIG_WRITES = 1 << 0, 1 << 5
 
 if not os.path.exists(DEVICE):
     # A minor number that is not fixed has no node before the module is there.
@@ -84,6 +85,7 @@ def answer(descriptor, request, payload=b"", error=0):
 def by_pipe(descriptor, content, length, flags=0):
     """splice(2) of so much of the content: its result, or the error. Every write is a buffer of the pipe."""
     reader, writer = os.pipe2(os.O_DIRECT)
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
     try:
         for part in (content,) if isinstance(content, bytes) else content:
             os.write(writer, part)
@@ -132,6 +134,9 @@ def attr_out(nodeid, mode, size=0, valid=0):
 def open_out(handle=1, flags=0):
     """`struct fuse_open_out`."""
     return struct.pack("<QIi", handle, flags, 0)
+
+
+ROOT = attr_out(1, DIRECTORY)
 
 
 class Tree:
@@ -195,6 +200,23 @@ class Tree:
         return thread
 
 
+class Writable(Tree):
+    """The tree, whose files keep what is written to them; `flags` are those of open files."""
+
+    flags = 0
+
+    def reply(self, request):
+        """As the tree."""
+        if request.opcode == OPEN:
+            return open_out(flags=self.flags), 0
+        if request.opcode == WRITE:
+            _, offset, size = struct.unpack_from("<QQI", request.body)
+            old = self.contents[request.nodeid - 2].ljust(offset, b"\0")
+            self.contents[request.nodeid - 2] = old[:offset] + request.body[40:] + old[offset + size:]
+            return struct.pack("<II", size, 0), 0
+        return super().reply(request)
+
+
 @contextlib.contextmanager
 def served(tree, point="/mnt"):
     """The tree, mounted for the block: its device. What is still in use at the end ends in errors."""
@@ -207,3 +229,17 @@ def served(tree, point="/mnt"):
         umount(point, MNT_FORCE | MNT_DETACH)
         thread.join(10)
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def unserved():
+    """A device whose INIT has been answered, and that nobody serves; what still waits for it at the end is aborted."""
+    fd = os.open(DEVICE, os.O_RDWR)
+    mount(fd)
+    answer(fd, read(fd), init_answer(flags=BIG_WRITES))
+    try:
+        yield fd
+    finally:
+        umount(flags=MNT_FORCE | MNT_DETACH)
+        with contextlib.suppress(OSError):
+            os.close(fd)
