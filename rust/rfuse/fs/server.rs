@@ -21,6 +21,7 @@ use rfuse_kapi::{
     super_block::{ActiveSuper, NewSuper},
     virtio::Device,
 };
+
 /// Who answers.
 #[derive(Clone)]
 pub(crate) enum Server {
