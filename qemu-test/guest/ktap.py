@@ -24,6 +24,8 @@ DEVICE = f"/dev/{TYPE}"
 # The long form of the case, for `make test-long`, and how much of it.
 LONG = "RIG_LONG" in os.environ
 PERCENT = int(os.environ.get("RIG_LONG", 0))
+# Lines that a failed result may say.
+MOST = 60
 _results = []
 
 
@@ -32,7 +34,8 @@ def result(passed, text, note=""):
     _results.append(passed)
     print(f"{'ok' if passed else 'not ok'} {len(_results)} - {text}", flush=True)
     if not passed:
-        for line in str(note).splitlines()[:20]:
+        # The end of a traceback says most.
+        for line in str(note).splitlines()[-MOST:]:
             print(f"# {line}"[:300], flush=True)
     return passed
 

@@ -3,6 +3,8 @@
 
 import re
 
+# How much of what a failed result says is shown.
+MOST = 40
 LINE = re.compile(r"^(not ok|ok) \d+\b\s*-?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\b\s*(.*))?$", re.IGNORECASE)
 
@@ -14,14 +16,20 @@ class Ktap:
         self.plan = None
         self.results = 0
         self.failed = []
+        # What failed results said beside their names.
+        self.notes = []
+        self._telling = False
         self.reason = None
 
     def line(self, text):
         """Takes one line of output."""
         if match := LINE.match(text):
             self.results += 1
-            if match[1] == "not ok":
+            self._telling = match[1] == "not ok"
+            if self._telling:
                 self.failed.append(text)
+        elif self._telling and text.startswith("# "):
+            self.notes = [*self.notes, text][-MOST:]
         elif match := PLAN.match(text):
             self.plan = int(match[1])
             if match[2] is not None:

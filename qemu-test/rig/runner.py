@@ -227,7 +227,7 @@ class Runner:
             for fault in done["faults"]:
                 out.write(f"# fault: {fault}\n")
         faults = expected(case, self.faults(done, ktap))
-        self.report.add(case.name, time.monotonic() - start, faults, ktap.skipped, log)
+        self.report.add(case.name, time.monotonic() - start, faults, ktap.skipped, log, ktap.notes if faults else ())
         return self.agent.desk.dead() or (bool(done["faults"]) and not case.expect)
 
     @staticmethod

@@ -88,7 +88,7 @@ def end_group(group, what, patience=DEATH):
         pass
     while kill_group(group) and (left := stacks(group)):
         if time.monotonic() > deadline:
-            if "state R" in left:
+            if "state R" in left and patience >= DEATH:
                 # Who runs has no stack to read: the kernel's log gets those of the processors.
                 with open("/proc/sysrq-trigger", "w", encoding="ascii") as order:
                     order.write("l")
