@@ -69,6 +69,11 @@ def errno_of(function, *args, **kwargs):
         return errno.errorcode.get(error.errno, str(error.errno))
 
 
+def less(number):
+    """So many, of which a slow kernel does its part: what it finds, it finds in few."""
+    return max(1, number // int(os.environ["RIG_PATIENCE"]))
+
+
 def host(*words):
     """A request to the host: its output. A failed one ends the case. It says what bin/host says, without a
     shell: that takes seconds on a debug kernel."""

@@ -94,6 +94,11 @@ short_long() {
 	fi
 }
 
+# less NUMBER: so many, of which a slow kernel does its part.
+less() {
+	echo $((($1 + RIG_PATIENCE - 1) / RIG_PATIENCE))
+}
+
 # fsmount TAG DIRECTORY [MOUNT OPTION…]: mounts the file system under test.
 fsmount() {
 	rig_tag=$1 rig_dir=$2

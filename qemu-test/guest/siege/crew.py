@@ -13,12 +13,18 @@ from siege.changes import Changer
 from siege.work import WrongContent
 
 SLOWNESS = int(os.environ.get("RFUSE_PATIENCE", 1))
-# Whoever has not got on for so long is killed.
-PATIENCE = 1.0 * SLOWNESS
+# Whoever has not got on for so long is killed: no harm is done where somebody was only slow.
+PATIENCE = 1.0 * SLOWNESS ** 0.5
+# What a command that needs nothing of the server may take.
+SOON = 10.0 * SLOWNESS
 # And must be gone so soon.
 DEATH = 10.0 * SLOWNESS
 # Unless it waits for another (see Crew.end_all), which is looked into after this time.
-QUICK_DEATH = 0.5 * SLOWNESS
+QUICK_DEATH = 0.5 * SLOWNESS ** 0.5
+
+# How long at most the processor of who waits for a death sleeps: an emulated one was seen not to wake up for what
+# the dying process's processor asked of it (the end of its address space, in smp_call_function_many).
+WAKE = 0.25
 
 # The group of the kernel's own threads: others may wait for one of them.
 KERNEL = 0
@@ -80,7 +86,8 @@ def end_group(group, what, patience=DEATH):
     kill_group(group)
     try:
         leader = os.pidfd_open(group)
-        select.select([leader], [], [], patience)
+        while not select.select([leader], [], [], WAKE)[0] and time.monotonic() < deadline:
+            pass
         os.close(leader)
         os.waitpid(group, os.WNOHANG)
     except (ChildProcessError, ProcessLookupError):

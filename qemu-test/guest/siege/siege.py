@@ -11,13 +11,11 @@ from hostile import prepare
 from hostile_server import counted
 from ktap import FS, host
 from siege.changes import Changer
-from siege.crew import PATIENCE, SLOWNESS, Crew, Fault, Undead, command
+from siege.crew import PATIENCE, SLOWNESS, SOON, Crew, Fault, Undead, command
 
 BESIDE = "/media"
 MNT_DETACH = 2
 DRIVER = "/sys/bus/virtio/drivers/rfuse"
-# What a command that needs nothing of the server may take.
-SOON = 10.0 * SLOWNESS
 
 libc = ctypes.CDLL(None, use_errno=True)
 
