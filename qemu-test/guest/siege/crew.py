@@ -22,10 +22,6 @@ DEATH = 10.0 * SLOWNESS
 # Unless it waits for another (see Crew.end_all), which is looked into after this time.
 QUICK_DEATH = 0.5 * SLOWNESS ** 0.5
 
-# How long at most the processor of who waits for a death sleeps: an emulated one was seen not to wake up for what
-# the dying process's processor asked of it (the end of its address space, in smp_call_function_many).
-WAKE = 0.25
-
 # The group of the kernel's own threads: others may wait for one of them.
 KERNEL = 0
 
@@ -86,8 +82,7 @@ def end_group(group, what, patience=DEATH):
     kill_group(group)
     try:
         leader = os.pidfd_open(group)
-        while not select.select([leader], [], [], WAKE)[0] and time.monotonic() < deadline:
-            pass
+        select.select([leader], [], [], patience)
         os.close(leader)
         os.waitpid(group, os.WNOHANG)
     except (ChildProcessError, ProcessLookupError):
@@ -131,6 +126,9 @@ class Member:
         if not self.pid:
             os.close(reader)
             work(top, seed, writer, honest, trade)
+        # As it does by itself, but it may be told to die before it has run at all: nobody hears what is said to a
+        # group that is not there yet.
+        os.setpgid(self.pid, self.pid)
         os.close(writer)
         os.set_blocking(reader, False)
         self.pipe, self.seed = reader, seed
