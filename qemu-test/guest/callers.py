@@ -11,11 +11,12 @@ PATIENCE = int(os.environ["RIG_PATIENCE"])
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def child(function, *arguments):
-    """A process that exits with the number of the error that the call ends in; SIGUSR1 does nothing but interrupt."""
+def child(function, *arguments, keeps=2):
+    """A process that exits with the number of the error that the call ends in; SIGUSR1 does nothing but interrupt. It
+    has the descriptors up to `keeps`."""
     pid = os.fork()
     if not pid:
-        os.closerange(3, 64)
+        os.closerange(keeps + 1, 64)
         signal.signal(signal.SIGUSR1, lambda *_: None)
         try:
             function(*arguments)

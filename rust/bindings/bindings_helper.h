@@ -7,6 +7,7 @@
 
 #include <linux/aio.h>
 #include <linux/backing-dev.h>
+#include <linux/backing-file.h>
 #include <linux/exportfs.h>
 #include <linux/fileattr.h>
 #include <linux/filelock.h>

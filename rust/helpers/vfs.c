@@ -574,3 +574,13 @@ __rfuse_helper unsigned long rfuse_helper_totalram_pages(void)
 {
 	return totalram_pages();
 }
+
+__rfuse_helper void rfuse_helper_init_sync_kiocb(struct kiocb *iocb, struct file *file)
+{
+	init_sync_kiocb(iocb, file);
+}
+
+__rfuse_helper const struct cred *rfuse_helper_get_current_cred(void)
+{
+	return get_current_cred();
+}

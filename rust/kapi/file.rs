@@ -5,6 +5,7 @@
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
 use crate::{
+    backing_file::{self, Backing},
     bindings,
     dentry::Dentry,
     dir::DirContext,
@@ -122,6 +123,25 @@ pub trait FileOperations: Sized + 'static {
         Ok(())
     }
 
+    /// The file of another file system that the open file's data is in, set at open. Reads, writes, splices and
+    /// mappings go there then, with the inode locked for what writes.
+    fn backing(data: &Self::Data) -> Option<Backing<'_>> {
+        let _ = data;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The backing file was read from, or mapped.
+    fn backing_accessed(file: &File<'_, Self>) {
+        let _ = file;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The backing file was written to, up to the byte `end`. The inode may be locked or not.
+    fn backing_written(file: &File<'_, Self>, end: i64) {
+        let _ = (file, end);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Finds a position, for [`Seek::Custom`]: `whence` is `SEEK_*`.
     fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {
         let _ = (file, offset, whence);
@@ -199,12 +219,17 @@ impl<T: FileSystem> Copy for FileOps<T> {}
 impl<T: FileSystem> FileOps<T> {
     /// The operations `K`, for inodes without a page cache.
     pub const fn of<K: FileOperations<Fs = T>>() -> Self {
-        Self(&Table::<K, false>::OPERATIONS, PhantomData)
+        Self(&Table::<K, PLAIN>::OPERATIONS, PhantomData)
     }
 
     /// The operations `K`, for inodes with a page cache.
     pub(crate) const fn mapped<K: FileOperations<Fs = T>>() -> Self {
-        Self(&Table::<K, true>::OPERATIONS, PhantomData)
+        Self(&Table::<K, MAPPED>::OPERATIONS, PhantomData)
+    }
+
+    /// The operations `K`, for files that have a backing file.
+    pub(crate) const fn backed<K: FileOperations<Fs = T>>() -> Self {
+        Self(&Table::<K, BACKED>::OPERATIONS, PhantomData)
     }
 
     pub(crate) fn as_ptr(self) -> *const bindings::file_operations {
@@ -224,6 +249,10 @@ pub struct OpeningFile<'a> {
 }
 
 impl OpeningFile<'_> {
+    pub(crate) fn as_ptr(&self) -> *mut bindings::file {
+        self.file.as_ptr()
+    }
+
     /// The flags of `open(2)`, `O_*`.
     pub fn flags(&self) -> u32 {
         // SAFETY: By the type invariant; so it is below.
@@ -420,17 +449,27 @@ pub(crate) unsafe fn data_if_of<'a, K: FileOperations>(
 pub(crate) fn is_table_of<K: FileOperations>(operations: *const bindings::file_operations) -> bool {
     ptr::eq(operations, FileOps::<K::Fs>::of::<K>().0)
         || ptr::eq(operations, FileOps::<K::Fs>::mapped::<K>().0)
+        || K::HAS_BACKING && ptr::eq(operations, FileOps::<K::Fs>::backed::<K>().0)
 }
 
-/// The C table of the operations `K`. `MAPPED` if the inode has a page cache to read.
-struct Table<K, const MAPPED: bool>(PhantomData<K>);
+/// A table for inodes without a page cache.
+const PLAIN: u8 = 0;
+/// A table for inodes with one.
+const MAPPED: u8 = 1;
+/// A table for open files that have a backing file.
+const BACKED: u8 = 2;
 
-impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
-    const MMAP: bool = MAPPED && matches!(K::MMAP, Mmap::PageCache);
+/// The C table of the operations `K`, of one of these kinds.
+struct Table<K, const KIND: u8>(PhantomData<K>);
+
+impl<K: FileOperations, const KIND: u8> Table<K, KIND> {
+    const IS_BACKED: bool = KIND == BACKED;
+    const HAS_PAGES: bool = KIND != PLAIN;
+    const MMAP: bool = KIND == MAPPED && matches!(K::MMAP, Mmap::PageCache);
 
     const OPERATIONS: bindings::file_operations = bindings::file_operations {
         // `write_iter` heeds `IOCB_NOWAIT`.
-        fop_flags: if MAPPED && K::HAS_WRITE_ITER {
+        fop_flags: if KIND == MAPPED && K::HAS_WRITE_ITER {
             bindings::FOP_BUFFER_WASYNC
         } else {
             0
@@ -445,12 +484,16 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         } else {
             None
         },
-        read_iter: if K::HAS_READ_ITER {
+        read_iter: if Self::IS_BACKED {
+            Some(backing_file::read_iter::<K>)
+        } else if K::HAS_READ_ITER {
             Some(read_iter::<K>)
         } else {
             None
         },
-        write_iter: if K::HAS_WRITE_ITER {
+        write_iter: if Self::IS_BACKED {
+            Some(backing_file::write_iter::<K>)
+        } else if K::HAS_WRITE_ITER {
             Some(write_iter::<K>)
         } else {
             None
@@ -487,7 +530,9 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         } else {
             None
         },
-        splice_write: if MAPPED && K::HAS_WRITE_ITER {
+        splice_write: if Self::IS_BACKED {
+            Some(backing_file::splice_write::<K>)
+        } else if Self::HAS_PAGES && K::HAS_WRITE_ITER {
             Some(bindings::iter_file_splice_write)
         } else {
             None
@@ -500,8 +545,15 @@ impl<K: FileOperations, const MAPPED: bool> Table<K, MAPPED> {
         open: Some(open::<K>),
         release: Some(release::<K>),
         fsync: if K::HAS_FSYNC { Some(fsync::<K>) } else { None },
-        splice_read: if MAPPED && K::SPLICE_READ {
+        splice_read: if Self::IS_BACKED {
+            Some(backing_file::splice_read::<K>)
+        } else if Self::HAS_PAGES && K::SPLICE_READ {
             Some(bindings::filemap_splice_read)
+        } else {
+            None
+        },
+        mmap: if Self::IS_BACKED {
+            Some(backing_file::mmap::<K>)
         } else {
             None
         },
@@ -549,6 +601,10 @@ unsafe extern "C" fn open<K: FileOperations>(
         let data = K::open(inode, &opening)?;
         // SAFETY: By the safety requirements.
         unsafe { (*file).private_data = Arc::into_raw(data).cast_mut().cast() };
+        if K::HAS_BACKING {
+            // SAFETY: By the safety requirements.
+            unsafe { backing_file::adopt::<K>(file) };
+        }
         Ok(0)
     })
 }
@@ -577,6 +633,10 @@ pub(crate) unsafe extern "C" fn open_made<K: FileOperations>(
         // SAFETY: As above.
         to_result(unsafe { bindings::generic_file_open(inode.as_ptr(), file) })?;
         K::made(inode, &opening, data)?;
+        if K::HAS_BACKING {
+            // SAFETY: By the safety requirements.
+            unsafe { backing_file::adopt::<K>(file) };
+        }
         Ok(0)
     })
 }
@@ -606,7 +666,7 @@ unsafe extern "C" fn release<K: FileOperations>(
 /// # Safety
 ///
 /// Called by the VFS with a request on a file that [`open`] opened, and a destination.
-unsafe extern "C" fn read_iter<K: FileOperations>(
+pub(crate) unsafe extern "C" fn read_iter<K: FileOperations>(
     iocb: *mut bindings::kiocb,
     iter: *mut bindings::iov_iter,
 ) -> isize {
@@ -628,7 +688,7 @@ unsafe extern "C" fn read_iter<K: FileOperations>(
 /// # Safety
 ///
 /// Called by the VFS with a request on a file that [`open`] opened, and a source.
-unsafe extern "C" fn write_iter<K: FileOperations>(
+pub(crate) unsafe extern "C" fn write_iter<K: FileOperations>(
     iocb: *mut bindings::kiocb,
     iter: *mut bindings::iov_iter,
 ) -> isize {

@@ -14,6 +14,7 @@ mod bindings;
 pub mod address_space;
 pub mod ahead;
 pub mod atomic_open;
+pub mod backing_file;
 pub mod control_fs;
 pub mod cpu;
 pub mod dentry;

@@ -114,6 +114,12 @@ impl<T: FileSystem> LockedSuper<'_, T> {
         unsafe { (*self.as_ptr()).s_time_gran = nsec };
     }
 
+    /// Says how many file systems it is stacked upon at most: those that lie below it must be stacked less deeply.
+    pub fn set_stack_depth(&mut self, depth: u8) {
+        // SAFETY: As in `set_time_gran`.
+        unsafe { (*self.as_ptr()).s_stack_depth = depth.into() };
+    }
+
     /// Makes the VFS honour access control lists (`SB_POSIXACL`).
     pub fn set_posixacl(&mut self) {
         // SAFETY: As in `set_time_gran`.

@@ -3,6 +3,7 @@
 //! A connection: typed calls to one server.
 
 pub(crate) mod background;
+mod backing;
 pub(crate) mod call;
 pub(crate) mod folios;
 pub(crate) mod forget;
@@ -24,6 +25,7 @@ pub(crate) use self::{
 
 use self::{
     background::Background,
+    backing::BackingFiles,
     forget::Forgets,
     polled::PolledFile,
     request::{OwnedRequest, Request},
@@ -118,6 +120,8 @@ pub(crate) struct Connection {
     next_kh: Atomic<u64>,
     #[pin]
     polled: Mutex<KVec<Arc<PolledFile>>>,
+    #[pin]
+    lent: Mutex<BackingFiles>,
     epoch: Atomic<u64>,
     epoch_began: Atomic<u64>,
     /// Its folder of the control file system, if it has one.
@@ -158,6 +162,7 @@ impl Connection {
                 max_read_pages: Atomic::new(usize::MAX),
                 next_kh: Atomic::new(1),
                 polled <- new_mutex!(KVec::new()),
+                lent <- new_mutex!(BackingFiles::new()),
                 epoch: Atomic::new(0),
                 epoch_began: Atomic::new(0),
                 folder: Atomic::new(0),

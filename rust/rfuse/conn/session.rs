@@ -53,6 +53,7 @@ const FLAGS: InitFlags = InitFlags::ASYNC_READ
 /// it: splice(2) works, but reading and writing are faster, as all is copied.
 const NOTIFYING_FLAGS: InitFlags = InitFlags::ABORT_ERROR
     .union(InitFlags::HAS_EXPIRE_ONLY)
+    .union(InitFlags::PASSTHROUGH)
     .union(InitFlags::HAS_RESEND);
 
 /// The most pages of a request (1 MiB), as the C client's `fs.fuse.max_pages_limit`.

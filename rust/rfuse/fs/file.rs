@@ -6,7 +6,7 @@ use super::{
     acl, attr, direct, fileattr,
     handle::{Handle, HandleKind},
     inode::{self, drop_pages},
-    ioctl, lock,
+    io_mode, ioctl, lock,
     mount::Fs,
     range, setattr, times, write,
     writeback::{hold, settle, settle_at_exit, write_remains},
@@ -18,6 +18,7 @@ use kernel::{
     sync::{Arc, ArcBorrow},
 };
 use rfuse_kapi::{
+    backing_file::Backing,
     dentry::Dentry,
     file::{File, FileOperations, Mmap, OpeningFile, Seek},
     fileattr::FileKattr,
@@ -131,8 +132,10 @@ impl FileOperations for RegularFile {
     }
 
     fn made(inode: &Inode<Fs>, file: &OpeningFile<'_>, handle: ArcBorrow<'_, Handle>) -> Result {
+        io_mode::enter(inode.data(), file, &handle)?;
         if file.is_writable() {
-            inode.data().writes.opened(handle.into())?;
+            let opened = inode.data().writes.opened(handle.into());
+            opened.inspect_err(|_| io_mode::leave(inode, &handle))?;
         }
         handle.note_changes(inode.data().changes());
         handle.restrict(file);
@@ -140,7 +143,9 @@ impl FileOperations for RegularFile {
             .mapping()
             .allow_large_folios(inode::max_order(handle.conn()));
         file.set_can_odirect();
-        file.set_nowait();
+        if handle.backing().is_none() {
+            file.set_nowait();
+        }
         if !handle.keeps_cache() {
             drop_pages(inode, 0);
         }
@@ -152,6 +157,7 @@ impl FileOperations for RegularFile {
             write_remains(inode);
             inode.data().writes.released(&handle);
         }
+        io_mode::leave(inode, &handle);
         handle.closed(inode);
     }
 
@@ -251,9 +257,26 @@ impl FileOperations for RegularFile {
         if is_shared && !handle.conn().has(InitFlags::DIRECT_IO_ALLOW_MMAP) {
             return Err(ENODEV);
         }
+        io_mode::map(file, is_shared)?;
         // What others have cached may be old.
         drop_pages(inode, 0);
         Ok(())
+    }
+
+    fn backing(handle: &Handle) -> Option<Backing<'_>> {
+        handle.backing()
+    }
+
+    fn backing_accessed(file: &File<'_, Self>) {
+        let node = file.inode().data();
+        if !node.is_touched() {
+            node.touch(file.data().conn());
+        }
+    }
+
+    fn backing_written(file: &File<'_, Self>, end: i64) {
+        let inode = file.inode();
+        inode.data().wrote(inode, end.max(0) as u64);
     }
 
     fn llseek(file: &File<'_, Self>, offset: i64, whence: i32) -> Result<i64> {

@@ -2,7 +2,7 @@
 
 //! Handles: what the server knows an open file or directory by.
 
-use super::Fs;
+use super::{io_mode::OpenPart, Fs};
 use crate::conn::{
     polled::PolledFile,
     request::{Held, Payload},
@@ -17,6 +17,7 @@ use kernel::{
     },
 };
 use rfuse_kapi::{
+    backing_file::{Backing, BackingFile},
     file::OpeningFile,
     inode::Inode,
     poll::{Events, PollTable},
@@ -24,7 +25,8 @@ use rfuse_kapi::{
 use rfuse_proto::{
     flags::{
         InitFlags, FOPEN_CACHE_DIR, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE, FOPEN_NOFLUSH,
-        FOPEN_NONSEEKABLE, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_STREAM, FSYNC_FDATASYNC,
+        FOPEN_NONSEEKABLE, FOPEN_PARALLEL_DIRECT_WRITES, FOPEN_PASSTHROUGH, FOPEN_STREAM,
+        FSYNC_FDATASYNC,
     },
     op::{self, Optional},
     wire::OpenOut,
@@ -51,6 +53,12 @@ pub(crate) struct Handle {
     kind: HandleKind,
     handle: op::Handle,
     open_flags: u32,
+    /// The number of the file that the data is in.
+    backing_id: i32,
+    /// That file.
+    pub(super) backing: SetOnce<BackingFile>,
+    /// How it reaches the data.
+    pub(super) part: OpenPart,
     /// The server said it needs none; there is nothing to give up.
     implied: bool,
     /// The changes of the node's data that the server was told to be over by FLUSH.
@@ -131,6 +139,9 @@ impl Handle {
                 flock_owner: None,
             },
             open_flags: out.open_flags,
+            backing_id: out.backing_id,
+            backing: SetOnce::new(),
+            part: OpenPart::new(),
             implied,
             flushed: Atomic::new(0),
             flock_owner: Atomic::new(0),
@@ -249,6 +260,33 @@ impl Handle {
     /// Listings of the directory may be kept.
     pub(crate) fn keeps_listings(&self) -> bool {
         self.open_flags & FOPEN_CACHE_DIR != 0
+    }
+
+    /// The data is in a file that the server has lent.
+    pub(crate) fn is_backed(&self) -> bool {
+        self.open_flags & FOPEN_PASSTHROUGH != 0
+    }
+
+    /// The number of that file.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for what can be none, and where the server wants what does not go with it.
+    pub(super) fn backing_id(&self) -> Result<i32> {
+        const FITTING: u32 =
+            FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
+        match self.open_flags & !FITTING {
+            0 if self.backing_id > 0 => Ok(self.backing_id),
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// What of it goes to that file. Reads and writes do not if the server is to see them.
+    pub(crate) fn backing(&self) -> Option<Backing<'_>> {
+        self.backing.as_ref().map(|file| Backing {
+            file,
+            only_mapped: self.is_direct(),
+        })
     }
 
     /// Reads must not use the page cache.

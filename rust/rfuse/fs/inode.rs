@@ -3,8 +3,8 @@
 //! Inodes: the server's nodes as the VFS knows them.
 
 use super::{
-    dir::DirInodeOps, file::FileInodeOps, kept::Kept, mount::Fs, read::Pages, readdir::DirFileOps,
-    symlink::SymlinkInodeOps, writeback::Writes,
+    dir::DirInodeOps, file::FileInodeOps, io_mode::IoMode, kept::Kept, mount::Fs, read::Pages,
+    readdir::DirFileOps, symlink::SymlinkInodeOps, writeback::Writes,
 };
 use crate::conn::Connection;
 use kernel::{
@@ -84,6 +84,9 @@ pub(crate) struct Node {
     /// What is written back.
     #[pin]
     pub(crate) writes: Writes,
+    /// How open files reach the data.
+    #[pin]
+    pub(super) io_mode: IoMode,
 }
 
 /// An answer about a node: its attributes, and when the question was asked.
@@ -131,6 +134,7 @@ impl Node {
                 mtime: Time::default(),
             }),
             writes <- Writes::new(),
+            io_mode <- IoMode::new(),
         })
     }
 

@@ -14,6 +14,7 @@ mod file;
 mod fileattr;
 mod handle;
 mod inode;
+mod io_mode;
 mod ioctl;
 mod kept;
 mod lock;

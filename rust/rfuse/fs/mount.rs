@@ -383,6 +383,7 @@ impl Mount {
             self.conn.limit_requests(negotiated.request_timeout)?;
         }
         sb.set_time_gran(negotiated.time_gran);
+        sb.set_stack_depth(negotiated.max_stack_depth);
         if negotiated.flags.contains(InitFlags::ALLOW_IDMAP) {
             sb.allow_idmap();
         }

@@ -7,11 +7,14 @@ use super::{
     processing::Processing,
 };
 use crate::{
-    conn::request::{OwnedRequest, Request},
+    conn::{
+        request::{OwnedRequest, Request},
+        Connection,
+    },
     LocalModule,
 };
 use kernel::{
-    ioctl::{_IO, _IOR},
+    ioctl::{_IO, _IOR, _IOW},
     iov::{IovIterDest, IovIterSource},
     new_spinlock,
     prelude::*,
@@ -36,11 +39,17 @@ use rfuse_kapi::{
 use rfuse_proto::{
     notify::{self, Notification, NotifyFault},
     op::INTERRUPT_BIT,
-    wire::{Opcode, OutHeader},
+    wire::{BackingMap, Opcode, OutHeader},
 };
 
 /// `FUSE_DEV_IOC_CLONE`: attaches the file to the channel of another one.
 const CLONE: u32 = _IOR::<u32>(229, 0);
+
+/// `FUSE_DEV_IOC_BACKING_OPEN`: lends a file; the result is its number.
+const BACKING_OPEN: u32 = _IOW::<BackingMap>(229, 1);
+
+/// `FUSE_DEV_IOC_BACKING_CLOSE`: takes it back.
+const BACKING_CLOSE: u32 = _IOW::<u32>(229, 2);
 
 /// `FUSE_DEV_IOC_SYNC_INIT`: `mount(2)` waits for the answer to INIT.
 const SYNC_INIT: u32 = _IO(229, 3);
@@ -218,11 +227,35 @@ impl Client {
     }
 
     fn clone_of(self: &Arc<Self>, argument: usize) -> Result {
-        let mut reader = UserSlice::new(UserPtr::from_addr(argument), size_of::<u32>()).reader();
-        let fd = reader.read::<u32>()?;
+        let fd = u32::from_ne_bytes(read(argument)?);
         let other = OpenFile::<Self>::from_fd(fd).map_err(|_| EINVAL)?;
         self.attach(other.data().channel()?)
     }
+
+    /// The connection of what it reads and writes.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` before a mount, and after the last.
+    fn connection(&self) -> Result<Arc<Connection>> {
+        self.channel()?.connection().ok_or(EPERM)
+    }
+
+    fn lend(&self, argument: usize) -> Result<isize> {
+        let conn = self.connection()?;
+        let bytes = read::<{ size_of::<BackingMap>() }>(argument)?;
+        let map = BackingMap::read_from_bytes(&bytes).map_err(|_| EINVAL)?;
+        let number = conn.lend(&map)?;
+        // CAST: A positive number.
+        Ok(number as isize)
+    }
+}
+
+/// What the caller has at an address.
+fn read<const N: usize>(address: usize) -> Result<[u8; N]> {
+    UserSlice::new(UserPtr::from_addr(address), N)
+        .reader()
+        .read()
 }
 
 /// Fills the request with its answer. `EFAULT` leaves it unanswered.
@@ -351,6 +384,11 @@ impl MiscDevice for Client {
     fn ioctl(this: &Arc<Self>, command: u32, argument: usize) -> Result<isize> {
         match command {
             CLONE => this.clone_of(argument)?,
+            BACKING_OPEN => return this.lend(argument),
+            BACKING_CLOSE => {
+                let number = u32::from_ne_bytes(read(argument)?);
+                this.connection()?.give_back(number)?;
+            }
             SYNC_INIT if this.channel().is_ok() => return Err(EINVAL),
             SYNC_INIT => this.waits_for_init.store(true, Relaxed),
             _ => return Err(ENOTTY),
