@@ -38,18 +38,20 @@ SYMBOLS = "echo 0 > /proc/sys/kernel/kptr_restrict; grep -i ' [tw] ' /proc/kalls
 class Guest:
     """A guest with these devices of DEVICES, and one for empty requests, all on the same directory."""
 
-    def __init__(self, folder, devices=(), *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench"):
+    def __init__(self, folder, devices=(), *, accel="tcg", cpus=1, late_us=0, extra=(), limit=1800, label="bench",
+                 programs=()):
         env = {"LD_PRELOAD": str(places.BIN / "late.so"), "LATE_US": str(late_us)} if late_us else {}
         shares = [Share(tag, places.TREE, folder, options, env)
                   for tag, options in (*((tag, DEVICES[tag][1]) for tag in devices), (PING, SERVER_OPTIONS))]
         self.devices = devices
         ours = [places.BIN / "opbench", places.BIN / "null", *places.MODULES.glob("*.ko"), *places.GUEST.glob("*.py"),
                 places.GUEST / "snapshot"]
-        programs = {f"rig/bench/{path.name}": path for path in ours}
+        carried = {f"rig/bench/{path.name}": path for path in ours}
+        carried |= {f"rig/guest/bin/{name}": files.program(name) for name in programs}
         stock = dataclasses.replace(kernel.stock(), options=KERNEL_OPTIONS)
         self.machine = Machine(
             folder, shares, kernel=stock, accel=accel, cpus=cpus, limit=limit, label=label, extra=extra,
-            files=files.guest_files([], stock, files.stripped_module(folder, stock), programs))
+            files=files.guest_files([], stock, files.stripped_module(folder, stock), carried))
         self.agent = None
         self.scripts = 0
 

@@ -127,7 +127,7 @@ def mktree(path, without=()):
     """A tree of every kind of entry, but for what the daemon does not bear. Everybody may look for it."""
     os.chmod(".", 0o755)
     os.makedirs(path, exist_ok=True)
-    subprocess.run([MKTREE], cwd=path, check=True)
+    subprocess.run([MKTREE, *(["--small"] if SLOWNESS > 1 else [])], cwd=path, check=True)
     for name in without:
         os.unlink(f"{path}/{name}")
     return os.path.abspath(path)

@@ -66,7 +66,7 @@ fn create<'a>(
     let place = Place::new(opening.idmap(), dir, &name.name(), opening.mode())?;
     let operation = op::Create {
         at: place.at(),
-        file: new_file(dir, opening.flags(), opening.mode()),
+        file: new_file(dir, opening.flags() | O_CREAT, opening.mode()),
     };
     let (node, out) = match conn.call(operation) {
         Err(ENOSYS) => return make_unopened(dir, opening, name),
@@ -121,14 +121,14 @@ pub(crate) fn tmpfile<'a>(
     file.finish_open::<RegularFile>(inode, Arc::new(handle, GFP_KERNEL)?)
 }
 
-/// How the file is to be made.
+/// How the file is to be made. Who makes one without a name does not say `O_CREAT`: `open(2)` refuses both together.
 fn new_file(dir: &Inode<Fs>, flags: u32, mode: u16) -> op::NewFile {
     let conn = &dir.super_data().conn;
     let (mode, umask) = masked(conn, mode);
     let cuts = flags & (O_TRUNC | O_EXCL) == O_TRUNC;
     let kill = conn.has(InitFlags::HANDLE_KILLPRIV_V2) && cuts && !ids::capable_fsetid();
     op::NewFile {
-        flags: (flags & !O_NOCTTY) | O_CREAT,
+        flags: flags & !O_NOCTTY,
         mode,
         umask,
         open_flags: if kill { OPEN_KILL_SUIDGID } else { 0 },

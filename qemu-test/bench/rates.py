@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How much a second both clients do of something, measured in turns."""
+
+from dataclasses import dataclass, field
+
+from . import table
+from .sides import BASE
+from .stats import median, ratio
+from .timing import BOOTS, LEAST, NOISY
+
+CLIENTS = (BASE, "rfuse")
+
+
+@dataclass
+class Result:
+    """All rounds of one thing; `key` are the columns that name it."""
+
+    key: tuple
+    # Nanoseconds of one, by client.
+    times: dict = field(default_factory=lambda: {client: [] for client in CLIENTS})
+
+    def measure(self, rounds, once):
+        """Rounds of both clients, in an order that alternates; `once` gives one's nanoseconds."""
+        for turn in range(rounds):
+            for client in CLIENTS[::-1 if turn % 2 else 1]:
+                self.times[client].append(once(client))
+        print(f"  {', '.join(self.key)}: rfuse {self.row()[-3]} of C", flush=True)
+
+    @property
+    def complete(self):
+        """Whether nothing failed."""
+        return len({len(times) for times in self.times.values()}) == 1 and all(self.times.values())
+
+    def row(self):
+        """For the table."""
+        speed = ratio(self.times["rfuse"], self.times[BASE], LEAST).widened(BOOTS)
+        rates = [f"{1e9 / median(self.times[client]):,.0f}" for client in CLIENTS]
+        return (*self.key, *rates, f"{speed.median:.2f}", f"{speed.spread:.0%}", speed.verdict(1.0, NOISY, higher=True))
+
+
+def report(name, results, machine, columns, unit):
+    """Prints the table and writes it; the path of the CSV."""
+    head = (*columns, f"C {unit}", f"rfuse {unit}", "rfuse/C", "spread", "verdict")
+    rows = [result.row() for result in results]
+    print(table.aligned([head, *rows]))
+    table.write_markdown(name, machine, [head, *rows])
+    return table.write_csv(name, machine, head, rows)
