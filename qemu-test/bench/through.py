@@ -7,7 +7,7 @@ from .sides import BASE
 
 ABOUT = "libfuse's passthrough_hp, one file of 32 MiB in pieces of 1 MiB"
 COLUMNS, UNIT = ("data", "job"), "MiB/s"
-ROUNDS, QUICK_ROUNDS = 7, 3
+ROUNDS, QUICK_ROUNDS = 15, 5
 CPUS = (2,)
 WAYS = {"by the daemon": "--nopassthrough", "passed through": ""}
 JOBS = ("read", "write")
