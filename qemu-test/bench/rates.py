@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How much a second both clients do of something, measured in turns."""
+"""How much a second both clients do of something, or what one costs, measured in turns."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,9 @@ class Result:
     """All rounds of one thing; `key` are the columns that name it."""
 
     key: tuple
-    # Nanoseconds of one, by client.
+    # Whether the cost of one is shown, not how many there are in a second.
+    is_cost: bool = False
+    # Nanoseconds of one, or what it costs, by client.
     times: dict = field(default_factory=lambda: {client: [] for client in CLIENTS})
 
     def measure(self, rounds, once):
@@ -33,9 +35,12 @@ class Result:
 
     def row(self):
         """For the table."""
-        speed = ratio(self.times["rfuse"], self.times[BASE], LEAST).widened(BOOTS)
-        rates = [f"{1e9 / median(self.times[client]):,.0f}" for client in CLIENTS]
-        return (*self.key, *rates, f"{speed.median:.2f}", f"{speed.spread:.0%}", speed.verdict(1.0, NOISY, higher=True))
+        ours, theirs = self.times["rfuse"], self.times[BASE]
+        parts = ratio(theirs, ours, LEAST) if self.is_cost else ratio(ours, theirs, LEAST).widened(BOOTS)
+        middles = [median(self.times[client]) for client in CLIENTS]
+        shown = [f"{middle if self.is_cost else 1e9 / middle:,.0f}" for middle in middles]
+        return (*self.key, *shown, f"{parts.median:.2f}", f"{parts.spread:.0%}",
+                parts.verdict(1.0, NOISY, higher=not self.is_cost))
 
 
 def report(name, results, machine, columns, unit):

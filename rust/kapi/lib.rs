@@ -30,6 +30,7 @@ pub mod handoff;
 pub mod iattr;
 pub mod ids;
 pub mod iget;
+pub mod inline_bytes;
 pub mod inode;
 mod inode_cache;
 pub mod inode_operations;

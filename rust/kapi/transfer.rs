@@ -16,7 +16,7 @@ use kernel::prelude::*;
 pub trait Transfer: Send + 'static {
     /// Names the buffers: first all that the peer reads, then all that it writes.
     ///
-    /// The memory must lie in the kernel's linear mapping (`kmalloc` or page allocator, not
+    /// For a device the memory must lie in the kernel's linear mapping (`kmalloc` or page allocator, not
     /// `vmalloc` or a stack); others are refused with `EFAULT`.
     ///
     /// # Errors
@@ -36,24 +36,34 @@ pub trait Transfer: Send + 'static {
 ///
 /// # Invariants
 ///
-/// `len` bytes from `offset` in `page` are memory of the linear mapping, borrowed for `'a`; the pages that follow
-/// the first one are adjacent to it.
+/// `len` bytes from `place` on are memory, borrowed for `'a`.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
-    page: *mut bindings::page,
-    offset: usize,
+    place: Place,
     len: usize,
     /// Whether looking for what it follows may be worth it.
     joins: bool,
     _request: PhantomData<&'a ()>,
 }
 
+/// Where a part begins. Which one it is named by saves who can use that from finding out the other.
+///
+/// # Invariants
+///
+/// A page is one of the linear mapping, as those are that follow it, as far as the part goes.
+#[derive(Clone, Copy)]
+enum Place {
+    /// At an address.
+    Address(*mut u8),
+    /// So many bytes behind the beginning of a page.
+    Page(*mut bindings::page, usize),
+}
+
 impl Part<'_> {
     #[inline]
     fn new(page: *mut bindings::page, offset: usize, len: usize) -> Self {
         Self {
-            page,
-            offset,
+            place: Place::Page(page, offset),
             len,
             joins: true,
             _request: PhantomData,
@@ -61,30 +71,33 @@ impl Part<'_> {
     }
 
     #[inline]
-    fn of_bytes(start: *const u8, len: usize) -> Result<Self> {
+    fn of_bytes(start: *const u8, len: usize) -> Self {
+        Self {
+            place: Place::Address(start.cast_mut()),
+            len,
+            joins: true,
+            _request: PhantomData,
+        }
+    }
+
+    /// The first page, and where it begins in that; pages that follow are adjacent.
+    ///
+    /// # Errors
+    ///
+    /// `EFAULT` for memory that is not in the linear mapping.
+    #[inline]
+    pub(crate) fn page(&self) -> Result<(*mut bindings::page, usize)> {
+        let start = match self.place {
+            Place::Page(page, offset) => return Ok((page, offset)),
+            Place::Address(start) => start,
+        };
         // SAFETY: Looks at the address only.
         if !unsafe { bindings::virt_addr_valid(start.cast()) } {
             return Err(EFAULT);
         }
         // SAFETY: A valid address of the linear mapping.
         let page = unsafe { bindings::virt_to_page(start.cast()) };
-        Ok(Self::new(
-            page,
-            start.addr() & (bindings::PAGE_SIZE - 1),
-            len,
-        ))
-    }
-
-    /// The first page.
-    #[inline]
-    pub(crate) fn page(&self) -> *mut bindings::page {
-        self.page
-    }
-
-    /// Where it begins in the first page.
-    #[inline]
-    pub(crate) fn offset(&self) -> usize {
-        self.offset
+        Ok((page, start.addr() & (bindings::PAGE_SIZE - 1)))
     }
 
     /// Its length in bytes.
@@ -99,11 +112,17 @@ impl Part<'_> {
         self.joins
     }
 
-    /// Where it is in the linear mapping.
+    /// Its address.
+    #[inline]
     pub(crate) fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: By the type invariant.
-        let start = unsafe { bindings::page_to_virt(self.page) };
-        start.cast::<u8>().wrapping_add(self.offset)
+        match self.place {
+            Place::Address(start) => start,
+            Place::Page(page, offset) => {
+                // SAFETY: By the invariant of `Place`.
+                let start = unsafe { bindings::page_to_virt(page) };
+                start.cast::<u8>().wrapping_add(offset)
+            }
+        }
     }
 }
 
@@ -134,7 +153,7 @@ pub trait Buffers<'a> {
     fn readable(&mut self, bytes: &'a [u8]) -> Result {
         match bytes.len() {
             0 => Ok(()),
-            len => self.read_by_peer(Part::of_bytes(bytes.as_ptr(), len)?),
+            len => self.read_by_peer(Part::of_bytes(bytes.as_ptr(), len)),
         }
     }
 
@@ -181,7 +200,7 @@ pub trait Buffers<'a> {
     fn writable(&mut self, bytes: &'a mut [u8]) -> Result {
         match bytes.len() {
             0 => Ok(()),
-            len => self.written_by_peer(Part::of_bytes(bytes.as_mut_ptr(), len)?),
+            len => self.written_by_peer(Part::of_bytes(bytes.as_mut_ptr(), len)),
         }
     }
 

@@ -60,14 +60,15 @@ impl Segments<'_> {
     #[inline]
     fn add(&mut self, part: Part<'_>) -> Result {
         let limit = self.max_segment;
+        let (page, offset) = part.page()?;
         if part.joins() {
             if let Some(last) = self.open_segment() {
                 let end = last.offset as usize + last.length as usize;
                 // SAFETY: Compares addresses only: `nth_page` of a segment's own first page.
                 let first = unsafe { bindings::sg_page(last) };
                 let next = first.wrapping_add(end / bindings::PAGE_SIZE);
-                if next == part.page()
-                    && end % bindings::PAGE_SIZE == part.offset()
+                if next == page
+                    && end % bindings::PAGE_SIZE == offset
                     && last.length as usize + part.len() <= limit
                 {
                     last.length += u32::try_from(part.len())?;
@@ -78,8 +79,8 @@ impl Segments<'_> {
         let segment = self.table.get_mut(self.used).ok_or(E2BIG)?;
         // All of it: an entry of an earlier request may carry an end mark. A page's address has none.
         *segment = bindings::scatterlist {
-            page_link: part.page().addr(),
-            offset: u32::try_from(part.offset())?,
+            page_link: page.addr(),
+            offset: u32::try_from(offset)?,
             length: u32::try_from(part.len())?,
             ..pin_init::zeroed()
         };

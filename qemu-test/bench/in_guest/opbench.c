@@ -17,12 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mark.h"
 #include "ops.h"
 
-/* nopl DISP32(%rax,%rax,1) with rdi = name, rsi = operations. */
-#define MARK(displacement, name, n)                                                          \
-	__asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long " displacement ::"D"(name), "S"(n) \
-			 : "memory")
 #define MAX_SIDES 4
 #define SECOND 1000000000ll
 
@@ -84,10 +81,10 @@ static void timed(const struct op *op, int count, const char *name, const char *
 	run_hook(hook);
 	idle_before = idle();
 	begin = now();
-	MARK("0x52494e01", name, n);
+	MARK_BEGIN();
 	for (int i = 0; i < count; i++)
 		op->one(i);
-	MARK("0x52494e02", name, n);
+	MARK_END(name, n);
 	spent->wall += now() - begin;
 	spent->idle += idle() - idle_before;
 	run_hook(hook);

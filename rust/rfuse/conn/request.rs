@@ -10,6 +10,7 @@ use core::mem::size_of;
 use kernel::{prelude::*, sync::Arc};
 use rfuse_kapi::{
     handoff::Owned,
+    inline_bytes::InlineBytes,
     pinned_pages::PinnedPages,
     time::local_clock,
     transfer::{Buffers, Transfer},
@@ -116,11 +117,11 @@ pub(crate) enum Role {
 
 /// A request, from its making to the end of its answer.
 pub(crate) struct Request {
-    out: [u8; OUT_INLINE],
+    out: InlineBytes<OUT_INLINE>,
     out_len: usize,
-    /// All of the out part, where it is too long for `out`.
-    spill: KVec<u8>,
-    reply: [u8; REPLY_INLINE],
+    /// All of the out part, where it is too long for `out`. (To drop a vector is a call, even if it is empty.)
+    spill: Option<KVec<u8>>,
+    reply: InlineBytes<REPLY_INLINE>,
     /// Header and fixed part of the reply; 0 without an answer.
     reply_len: usize,
     payload: Payload,
@@ -142,10 +143,10 @@ impl Request {
     /// An empty request in place, to be encoded into.
     pub(super) fn new(role: Role, payload: Payload) -> impl Init<Self> {
         init!(Self {
-            out <- pin_init::init_zeroed(),
+            out: InlineBytes::new(),
             out_len: 0,
-            spill: KVec::new(),
-            reply <- pin_init::init_zeroed(),
+            spill: None,
+            reply: InlineBytes::new(),
             reply_len: 0,
             payload,
             unique: 0,
@@ -162,16 +163,14 @@ impl Request {
     /// Writes `operation` into the request. May sleep for a long name.
     pub(super) fn encode<O: Operation>(&mut self, operation: &O, caller: &Caller) -> Result {
         let len = op::encoded_len(operation);
-        let buffer = match self.out.get_mut(..len) {
+        let buffer = match self.out.zeroed(len) {
             Some(inline) => inline,
-            None => {
-                self.spill = KVec::zeroed(len, GFP_KERNEL)?;
-                self.spill.as_mut_slice()
-            }
+            None => self.spill.insert(KVec::zeroed(len, GFP_KERNEL)?),
         };
         op::encode(operation, caller, buffer).ok_or(EINVAL)?;
         self.out_len = len;
         self.reply_len = op::fixed_reply_len::<O>();
+        self.reply.zeroed(self.reply_len).ok_or(EINVAL)?;
         self.unique = caller.unique;
         self.opcode = Some(O::OPCODE);
         self.nodeid = operation.nodeid();
@@ -187,22 +186,25 @@ impl Request {
     /// Makes room for a message of up to `room` bytes, if memory allows. Does not sleep.
     pub(super) fn widen(&mut self, room: usize) {
         if let Ok(wide) = KVec::zeroed(room, GFP_NOWAIT) {
-            self.spill = wide;
+            self.spill = Some(wide);
         }
     }
 
     /// Lets `write` fill the out part with a message that has no answer; it returns the length of
     /// the message and what it put there. Returns the latter.
     pub(super) fn fill(&mut self, write: impl FnOnce(&mut [u8]) -> (usize, usize)) -> usize {
+        if self.spill.is_none() {
+            self.out.zeroed(OUT_INLINE);
+        }
         let (len, count) = write(self.buffer());
         self.out_len = len;
         count
     }
 
     fn buffer(&mut self) -> &mut [u8] {
-        match self.spill.is_empty() {
-            true => self.out.as_mut_slice(),
-            false => self.spill.as_mut_slice(),
+        match &mut self.spill {
+            None => &mut self.out,
+            Some(spill) => spill,
         }
     }
 
@@ -321,9 +323,9 @@ impl Request {
 
 impl Transfer for Request {
     fn buffers<'a, B: Buffers<'a>>(&'a mut self, buffers: &mut B) -> Result {
-        let out: &[u8] = match self.spill.is_empty() {
-            true => &self.out,
-            false => &self.spill,
+        let out: &[u8] = match &self.spill {
+            None => &self.out,
+            Some(spill) => spill,
         };
         buffers.readable(out.get(..self.out_len).ok_or(EINVAL)?)?;
         let reply = self.reply.get_mut(..self.reply_len).ok_or(EINVAL)?;
