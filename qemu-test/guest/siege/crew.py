@@ -117,6 +117,29 @@ def command(*words, patience=PATIENCE):
     return child.returncode, output.strip()
 
 
+def attempt(function, patience=PATIENCE):
+    """Calls a function in a process of its own, which is killed when it takes too long: how it ended, as a status that
+    is negative when it was killed. A program would take as long to begin as many calls take to block."""
+    pid = os.fork()
+    if not pid:
+        os.setpgid(0, 0)
+        try:
+            function()
+            os._exit(0)
+        except OSError:
+            os._exit(1)
+        finally:
+            os._exit(2)
+    os.setpgid(pid, pid)
+    child = os.pidfd_open(pid)
+    ended = select.select([child], [], [], patience)[0]
+    os.close(child)
+    if ended:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    end_group(pid, "what was called")
+    return -signal.SIGKILL
+
+
 class Member:
     """One worker process, and the pipe that tells of its progress."""
 
