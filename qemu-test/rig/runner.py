@@ -212,11 +212,12 @@ class Runner:
                  "env": self.env}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
             def output(event):
-                out.write(event["text"])
-                if event["event"] == "line":
-                    ktap.line(event["text"].rstrip("\n"))
-                    if progress:
-                        progress.line(event["text"].rstrip("\n"))
+                if event["event"] != "line":
+                    return out.write(event["text"])
+                # When it was said tells what takes long.
+                out.write(f"{time.monotonic() - start:7.2f} {event['text']}")
+                ktap.line(event["text"].rstrip("\n"))
+                return progress and progress.line(event["text"].rstrip("\n"))
             try:
                 done = self.agent.run(order, self.seconds(case) + self.grace, output)
             except GuestGone as error:
