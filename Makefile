@@ -91,8 +91,9 @@ test-long: setup $(built) ## the long forms of the cases that have one, below an
 bench-programs: setup
 	@$(in_root) make --no-print-directory -s -C qemu-test/bench OUT=$(abspath build/bench/bin)
 	@scripts/kbuild --source qemu-test/bench/modules build/bench/modules -s
+	@scripts/libfuse
 
-bench: setup module tools suites bench-programs ## rfuse beside the C client; JOBS=insn|time|scaling|through|device OPS=name,… QUICK=1 HIST=1 ROUNDS=n CPUS=n LIST=1
+bench: setup module tools bench-programs ## rfuse beside the C client; JOBS=insn|time|scaling|through|device OPS=name,… QUICK=1 HIST=1 ROUNDS=n CPUS=n LIST=1
 	@$(as_root) qemu-test/benchmark $(if $(LIST),--list) $(if $(QUICK),--quick) $(if $(HIST),--hist) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(OPS),--ops $(OPS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(CPUS),--cpus $(CPUS)) --version $(shell git describe --always --dirty 2> /dev/null || echo unknown)

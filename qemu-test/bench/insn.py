@@ -81,7 +81,7 @@ class Result:
         """One line of the plugin's file."""
         count = int(row["ops"])
         self.count = count
-        self.clients[side].append((int(row["kernel"]) + int(row["module"])) / count)
+        self.clients[side].append(client_of(row))
         for event in EVENTS:
             self.events[side][event].append(int(row[event]) / count)
 
@@ -114,19 +114,29 @@ def read(path, operations):
     return list(results.values())
 
 
+def plugin(out, symbols):
+    """What the emulator is told of the plugin, whose lines go to `out`."""
+    return f"file={places.BIN / 'insn.so'},out={out},syms={symbols}"
+
+
+def client_of(row):
+    """Kernel and module instructions of one operation, by a line of the plugin's."""
+    return (int(row["kernel"]) + int(row["module"])) / int(row["ops"])
+
+
 def run(folder, names, rounds, hist):
     """Boots a guest under the plugin and runs the operations; their results."""
     symbols, operations = need_symbols(folder), table()
     chosen = [operations[name] for name in names]
     mode = "rw" if any(operation.writes for operation in chosen) else "ro"
     counts = folder / "insn.tsv"
-    plugin = f"file={places.BIN / 'insn.so'},out={counts},syms={symbols}"
+    told = plugin(counts, symbols)
     raw = folder / "hist"
     if hist:
         raw.mkdir()
-        plugin += f",hist={raw}"
+        told += f",hist={raw}"
     limit = 300 + len(names) * rounds * SECONDS_A_ROUND
-    with Guest(folder, devices_for(chosen), late_us=LATE_US, extra=["-plugin", plugin], limit=limit, label="insn") as guest:
+    with Guest(folder, devices_for(chosen), late_us=LATE_US, extra=["-plugin", told], limit=limit, label="insn") as guest:
         guest.mount(mode)
         print(f"bench: instructions, {rounds} rounds", flush=True)
         for operation in chosen:

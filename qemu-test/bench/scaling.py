@@ -2,7 +2,7 @@
 """Requests a second of a daemon that answers at once, on both clients, by its threads and the guest's processors."""
 
 from .guest import Guest
-from .rates import Result
+from .rates import BEGIN, END, Result
 from .sides import BASE
 
 ABOUT = "A daemon that answers at once"
@@ -14,13 +14,15 @@ MILLISECONDS = 1000
 DEVICES = {BASE: "/dev/fuse fuse", "rfuse": "/dev/rfuse rfuse"}
 
 
+def null(guest, client, threads, milliseconds):
+    """Nanoseconds of a request of that daemon."""
+    count, took = map(int, guest.run(f"/rig/bench/null {DEVICES[client]} {threads} {threads} {milliseconds}")[-1].split())
+    return took / count
+
+
 def _once(guest, threads):
     """What measures one client: nanoseconds of a request."""
-    def once(client):
-        words = f"/rig/bench/null {DEVICES[client]} {threads} {threads} {MILLISECONDS}"
-        count, took = map(int, guest.run(words)[-1].split())
-        return took / count
-    return once
+    return lambda client: null(guest, client, threads, MILLISECONDS)
 
 
 def run(folder, rounds, accel):
@@ -28,9 +30,9 @@ def run(folder, rounds, accel):
     results = []
     for cpus in CPUS:
         with Guest(folder, accel=accel, cpus=cpus, limit=900, label=f"scaling{cpus}") as guest:
-            guest.run("modprobe rfuse; [ -e /dev/rfuse ] && [ -e /dev/fuse ]")
+            guest.run(BEGIN)
             for threads in THREADS:
                 results.append(Result((str(cpus), str(threads))))
                 results[-1].measure(rounds, _once(guest, threads))
-            guest.run("rmmod rfuse", check=True)
+            guest.run(END, check=True)
     return results

@@ -71,7 +71,7 @@ def errno_of(function, *args, **kwargs):
 
 def less(number):
     """So many, of which a slow kernel does its part: what it finds, it finds in few."""
-    return max(1, number // int(os.environ["RIG_PATIENCE"]))
+    return -(-number // int(os.environ["RIG_PATIENCE"]))
 
 
 def host(*words):

@@ -212,12 +212,13 @@ class Runner:
                  "env": self.env}
         with open(log, "w", encoding="utf-8", errors="surrogateescape") as out:
             def output(event):
-                if event["event"] != "line":
-                    return out.write(event["text"])
-                # When it was said tells what takes long.
-                out.write(f"{time.monotonic() - start:7.2f} {event['text']}")
-                ktap.line(event["text"].rstrip("\n"))
-                return progress and progress.line(event["text"].rstrip("\n"))
+                is_line, text = event["event"] == "line", event["text"]
+                # When a line was said tells what takes long.
+                out.write(f"{time.monotonic() - start:7.2f} {text}" if is_line else text)
+                if is_line:
+                    ktap.line(text.rstrip("\n"))
+                if is_line and progress:
+                    progress.line(text.rstrip("\n"))
             try:
                 done = self.agent.run(order, self.seconds(case) + self.grace, output)
             except GuestGone as error:

@@ -9,28 +9,43 @@ use crate::{
     file::{self, data_of, File, FileOperations, OpeningFile},
 };
 use core::{mem::MaybeUninit, ptr::NonNull};
-use kernel::{
-    cred::Credential,
-    error::from_err_ptr,
-    iov::{IovIterDest, IovIterSource},
-    prelude::*,
-    sync::aref::ARef,
-};
+use kernel::{cred::Credential, error::from_err_ptr, prelude::*, sync::aref::ARef};
 
-/// A file that others may be backed by, and who has said so.
+/// An open file, and by whose rights it is used.
 ///
 /// # Invariants
 ///
-/// The pointer is an open regular file, to which this has a reference.
-pub struct BackingSource {
+/// The pointer is an open file, to which this has a reference.
+struct RightfulFile {
     file: NonNull<bindings::file>,
     cred: ARef<Credential>,
 }
 
-// SAFETY: References to files are counted, and what is read of them is set once.
-unsafe impl Send for BackingSource {}
+// SAFETY: References to files are counted. What is read of them is set once, and all else is done by functions that
+// any thread may call.
+unsafe impl Send for RightfulFile {}
 // SAFETY: As above.
-unsafe impl Sync for BackingSource {}
+unsafe impl Sync for RightfulFile {}
+
+impl RightfulFile {
+    fn as_ptr(&self) -> *mut bindings::file {
+        self.file.as_ptr()
+    }
+
+    fn cred(&self) -> *const bindings::cred {
+        (&raw const *self.cred).cast()
+    }
+}
+
+impl Drop for RightfulFile {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::fput(self.file.as_ptr()) };
+    }
+}
+
+/// A regular file that others may be backed by, and who has said so.
+pub struct BackingSource(RightfulFile);
 
 impl BackingSource {
     /// The file that the current process has by the descriptor `fd`, be it one without data (`O_PATH`), with the
@@ -40,58 +55,37 @@ impl BackingSource {
     ///
     /// `EBADF`; `EISDIR`, `EINVAL` for what is no regular file.
     pub fn from_fd(fd: u32) -> Result<Self> {
-        // SAFETY: Always sound; the reference becomes that of the result, or is given back with it.
-        let (file, cred) = unsafe {
+        // INVARIANT: As it came.
+        // SAFETY: Always sound; the references become those of the result, or are given back with it.
+        let source = Self(unsafe {
             let file = NonNull::new(bindings::fget_raw(fd)).ok_or(EBADF)?;
             let cred = bindings::get_current_cred().cast_mut();
-            (file, ARef::from_raw(NonNull::new_unchecked(cred.cast())))
-        };
-        // INVARIANT: Whether it is a regular file is found out before anybody has it.
-        let source = Self { file, cred };
-        match source.inode_mode() & bindings::S_IFMT {
+            let cred = ARef::from_raw(NonNull::new_unchecked(cred.cast()));
+            RightfulFile { file, cred }
+        });
+        // SAFETY: An inode's type does not change.
+        match unsafe { u32::from((*source.inode()).i_mode) } & bindings::S_IFMT {
             bindings::S_IFREG => Ok(source),
             bindings::S_IFDIR => Err(EISDIR),
             _ => Err(EINVAL),
         }
     }
 
-    fn cred_ptr(&self) -> *const bindings::cred {
-        (&raw const *self.cred).cast()
-    }
-
-    fn inode_mode(&self) -> u32 {
-        // SAFETY: By the type invariant.
-        unsafe { (*bindings::file_inode(self.file.as_ptr())).i_mode.into() }
+    /// Lives as long as this.
+    fn inode(&self) -> *mut bindings::inode {
+        // SAFETY: By the invariant of `RightfulFile`.
+        unsafe { bindings::file_inode(self.0.as_ptr()) }
     }
 
     /// How many file systems its file system is stacked upon.
     pub fn stack_depth(&self) -> u32 {
-        // SAFETY: By the type invariant. It is set while the superblock is made. CAST: It is small, and not negative.
-        unsafe { (*(*bindings::file_inode(self.file.as_ptr())).i_sb).s_stack_depth as u32 }
+        // SAFETY: The inode lives. It is set while the superblock is made. CAST: It is small, and not negative.
+        unsafe { (*(*self.inode()).i_sb).s_stack_depth as u32 }
     }
 }
 
-impl Drop for BackingSource {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::fput(self.file.as_ptr()) };
-    }
-}
-
-/// The file that has an open file's data.
-///
-/// # Invariants
-///
-/// The pointer is what `backing_file_open` gave, and this has the reference to it.
-pub struct BackingFile {
-    file: NonNull<bindings::file>,
-    cred: ARef<Credential>,
-}
-
-// SAFETY: References to files are counted, and all uses are by functions that any thread may call.
-unsafe impl Send for BackingFile {}
-// SAFETY: As above.
-unsafe impl Sync for BackingFile {}
+/// The file that has an open file's data: what `backing_file_open` gave.
+pub struct BackingFile(RightfulFile);
 
 impl BackingFile {
     /// Opens the file of `source` for the open file `user`, with its flags. May sleep.
@@ -99,29 +93,22 @@ impl BackingFile {
     /// # Errors
     ///
     /// Those of `open(2)`, by the rights of `source`.
-    pub fn open(user: &OpeningFile<'_>, source: &BackingSource) -> Result<Self> {
+    pub fn open(user: &OpeningFile<'_>, BackingSource(source): &BackingSource) -> Result<Self> {
         // SAFETY: All of it is live; the path is that of a file that `source` has a reference to. CAST: Bits.
         let file = from_err_ptr(unsafe {
             bindings::backing_file_open(
                 user.as_ptr(),
                 user.flags() as c_int,
-                &raw const (*source.file.as_ptr()).__bindgen_anon_1.f_path,
-                source.cred_ptr(),
+                &raw const (*source.as_ptr()).__bindgen_anon_1.f_path,
+                source.cred(),
             )
         })?;
         // INVARIANT: As it came.
-        Ok(Self {
+        Ok(Self(RightfulFile {
             // SAFETY: It is no error, and not null.
             file: unsafe { NonNull::new_unchecked(file) },
             cred: source.cred.clone(),
-        })
-    }
-}
-
-impl Drop for BackingFile {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::fput(self.file.as_ptr()) };
+        }))
     }
 }
 
@@ -136,14 +123,14 @@ pub struct Backing<'a> {
 impl Backing<'_> {
     fn context<K: FileOperations>(&self) -> bindings::backing_file_ctx {
         bindings::backing_file_ctx {
-            cred: (&raw const *self.file.cred).cast(),
+            cred: self.file.0.cred(),
             accessed: Some(accessed::<K>),
             end_write: Some(end_write::<K>),
         }
     }
 
     fn as_ptr(&self) -> *mut bindings::file {
-        self.file.file.as_ptr()
+        self.file.0.as_ptr()
     }
 }
 
@@ -171,7 +158,6 @@ pub(crate) unsafe extern "C" fn read_iter<K: FileOperations>(
     unsafe {
         match for_data::<K>((*iocb).ki_filp) {
             None => file::read_iter::<K>(iocb, iter),
-            Some(_) if IovIterDest::from_raw(iter).is_empty() => 0,
             Some(backing) => {
                 let mut context = backing.context::<K>();
                 let flags = (*iocb).ki_flags;
@@ -194,7 +180,6 @@ pub(crate) unsafe extern "C" fn write_iter<K: FileOperations>(
     unsafe {
         match for_data::<K>((*iocb).ki_filp) {
             None => file::write_iter::<K>(iocb, iter),
-            Some(_) if IovIterSource::from_raw(iter).is_empty() => 0,
             Some(backing) => {
                 let file = File::<K>::from_raw((*iocb).ki_filp);
                 let _lock = file.inode().lock();
@@ -341,6 +326,9 @@ unsafe extern "C" fn end_write<K: FileOperations>(iocb: *mut bindings::kiocb, wr
 ///
 /// The operations `K` have just opened `file`, which nobody else uses yet.
 pub(crate) unsafe fn adopt<K: FileOperations>(file: *mut bindings::file) {
+    if !K::HAS_BACKING {
+        return;
+    }
     // SAFETY: By the safety requirements.
     let data = unsafe { data_of::<K>(file) };
     if K::backing(&data).is_some() {

@@ -601,10 +601,8 @@ unsafe extern "C" fn open<K: FileOperations>(
         let data = K::open(inode, &opening)?;
         // SAFETY: By the safety requirements.
         unsafe { (*file).private_data = Arc::into_raw(data).cast_mut().cast() };
-        if K::HAS_BACKING {
-            // SAFETY: By the safety requirements.
-            unsafe { backing_file::adopt::<K>(file) };
-        }
+        // SAFETY: By the safety requirements.
+        unsafe { backing_file::adopt::<K>(file) };
         Ok(0)
     })
 }
@@ -633,10 +631,8 @@ pub(crate) unsafe extern "C" fn open_made<K: FileOperations>(
         // SAFETY: As above.
         to_result(unsafe { bindings::generic_file_open(inode.as_ptr(), file) })?;
         K::made(inode, &opening, data)?;
-        if K::HAS_BACKING {
-            // SAFETY: By the safety requirements.
-            unsafe { backing_file::adopt::<K>(file) };
-        }
+        // SAFETY: By the safety requirements.
+        unsafe { backing_file::adopt::<K>(file) };
         Ok(0)
     })
 }

@@ -117,20 +117,32 @@ def command(*words, patience=PATIENCE):
     return child.returncode, output.strip()
 
 
+def forked(function):
+    """A process that calls and exits, with 2 unless the function does: its number, which is that of its group too."""
+    pid = os.fork()
+    if not pid:
+        try:
+            os.setpgid(0, 0)
+            function()
+        finally:
+            os._exit(2)
+    # As it does by itself, but it may be told to die before it has run at all: nobody hears what is said to a group
+    # that is not there yet.
+    os.setpgid(pid, pid)
+    return pid
+
+
 def attempt(function, patience=PATIENCE):
     """Calls a function in a process of its own, which is killed when it takes too long: how it ended, as a status that
     is negative when it was killed. A program would take as long to begin as many calls take to block."""
-    pid = os.fork()
-    if not pid:
-        os.setpgid(0, 0)
+    def once():
         try:
             function()
             os._exit(0)
         except OSError:
             os._exit(1)
-        finally:
-            os._exit(2)
-    os.setpgid(pid, pid)
+
+    pid = forked(once)
     child = os.pidfd_open(pid)
     ended = select.select([child], [], [], patience)[0]
     os.close(child)
@@ -145,13 +157,12 @@ class Member:
 
     def __init__(self, top, seed, honest, trade):
         reader, writer = os.pipe()
-        self.pid = os.fork()
-        if not self.pid:
+
+        def begin():
             os.close(reader)
             work(top, seed, writer, honest, trade)
-        # As it does by itself, but it may be told to die before it has run at all: nobody hears what is said to a
-        # group that is not there yet.
-        os.setpgid(self.pid, self.pid)
+
+        self.pid = forked(begin)
         os.close(writer)
         os.set_blocking(reader, False)
         self.pipe, self.seed = reader, seed
@@ -178,7 +189,6 @@ class Member:
 
 def work(top, seed, writer, honest, trade):
     """The worker process: never returns."""
-    os.setpgid(0, 0)
     for stream in (0, 1, 2):
         os.dup2(os.open("/dev/null", os.O_RDWR), stream)
     try:

@@ -121,9 +121,8 @@ pub(crate) struct Request {
     out_len: usize,
     /// All of the out part, where it is too long for `out`. (To drop a vector is a call, even if it is empty.)
     spill: Option<KVec<u8>>,
+    /// Header and fixed part of the reply; nothing without an answer.
     reply: InlineBytes<REPLY_INLINE>,
-    /// Header and fixed part of the reply; 0 without an answer.
-    reply_len: usize,
     payload: Payload,
     unique: u64,
     opcode: Option<Opcode>,
@@ -147,7 +146,6 @@ impl Request {
             out_len: 0,
             spill: None,
             reply: InlineBytes::new(),
-            reply_len: 0,
             payload,
             unique: 0,
             opcode: None,
@@ -169,8 +167,8 @@ impl Request {
         };
         op::encode(operation, caller, buffer).ok_or(EINVAL)?;
         self.out_len = len;
-        self.reply_len = op::fixed_reply_len::<O>();
-        self.reply.zeroed(self.reply_len).ok_or(EINVAL)?;
+        let reply_len = op::fixed_reply_len::<O>();
+        self.reply.zeroed(reply_len).ok_or(EINVAL)?;
         self.unique = caller.unique;
         self.opcode = Some(O::OPCODE);
         self.nodeid = operation.nodeid();
@@ -180,7 +178,7 @@ impl Request {
 
     /// The server has nothing to say to it.
     pub(super) fn expect_no_answer(&mut self) {
-        self.reply_len = 0;
+        self.reply.zeroed(0);
     }
 
     /// Makes room for a message of up to `room` bytes, if memory allows. Does not sleep.
@@ -248,13 +246,13 @@ impl Request {
 
     /// Whether the server has something to say to it.
     pub(crate) fn expects_answer(&self) -> bool {
-        self.reply_len > 0
+        !self.reply.is_empty()
     }
 
     /// Whether an answer without an error may have this length in bytes, header included.
     pub(crate) fn takes_answer(&self, len: usize) -> bool {
-        let most = self.reply_len.saturating_add(self.payload.capacity());
-        (self.reply_len..=most).contains(&len)
+        let most = self.reply.len().saturating_add(self.payload.capacity());
+        (self.reply.len()..=most).contains(&len)
     }
 
     /// The server is to read it once more, and to know that it may have before.
@@ -310,7 +308,7 @@ impl Request {
 
     /// Validates the answer: header, lengths, error number; the result is the reply's fixed part.
     pub(super) fn check(&self) -> Result<(&[u8], usize), reply::ReplyError> {
-        let fixed = self.reply_len.saturating_sub(size_of::<OutHeader>());
+        let fixed = self.reply.len().saturating_sub(size_of::<OutHeader>());
         let (header, _) = OutHeader::read_from_prefix(&self.reply).unwrap_or_default();
         let most = self.payload.capacity();
         let tail = reply::check(&header, self.written, self.unique, fixed, most)?;
@@ -328,7 +326,7 @@ impl Transfer for Request {
             Some(spill) => spill,
         };
         buffers.readable(out.get(..self.out_len).ok_or(EINVAL)?)?;
-        let reply = self.reply.get_mut(..self.reply_len).ok_or(EINVAL)?;
+        let reply = &mut *self.reply;
         match &mut self.payload {
             Payload::None | Payload::Held { .. } => buffers.writable(reply),
             Payload::PinnedSource(pages) => {
