@@ -14,6 +14,7 @@
 
 use crate::bindings;
 use core::{
+    iter,
     marker::PhantomData,
     mem::ManuallyDrop,
     ops::{Deref, DerefMut},
@@ -433,29 +434,26 @@ impl<T: Send> Chain<T> {
         Some(Owned { slot })
     }
 
-    /// Whether `wanted` is said of an object of the chain. Linear time.
-    pub fn contains(&self, mut wanted: impl FnMut(&T) -> bool) -> bool {
-        self.any_slot(|slot| {
-            // SAFETY: The chain has the `Owned` of each slot, and is borrowed.
-            wanted(unsafe { &(*slot).value })
-        })
+    /// The objects, first to last.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        // SAFETY: The chain has the `Owned` of each slot, and is borrowed.
+        self.slots().map(|slot| unsafe { &(*slot).value })
     }
 
     /// Whether the object that `waiter` waits for is in the chain. Linear time.
     pub fn has(&self, waiter: &Waiter<T>) -> bool {
-        self.any_slot(|slot| waiter.is_for(slot))
+        self.slots().any(|slot| waiter.is_for(slot))
     }
 
-    fn any_slot(&self, mut wanted: impl FnMut(*mut Slot<T>) -> bool) -> bool {
+    /// The slots, which stay what they are while the chain is borrowed.
+    fn slots(&self) -> impl Iterator<Item = *mut Slot<T>> + '_ {
         let mut next = self.head;
-        while !next.is_null() {
-            if wanted(next) {
-                return true;
-            }
+        iter::from_fn(move || {
+            let slot = NonNull::new(next)?.as_ptr();
             // SAFETY: By the type invariants.
-            next = unsafe { (*next).next };
-        }
-        false
+            next = unsafe { (*slot).next };
+            Some(slot)
+        })
     }
 
     /// Takes the object that `waiter` waits for out of the chain, if it is there. Linear time.

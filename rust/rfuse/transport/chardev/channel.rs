@@ -11,19 +11,19 @@ use crate::{
     transport::Transport,
 };
 use kernel::{
-    new_mutex, new_spinlock,
+    new_mutex,
     prelude::*,
     sync::{
-        atomic::{Atomic, Full, Relaxed},
-        Arc, Mutex, SetOnce, SpinLock,
+        atomic::{Atomic, Relaxed},
+        Arc, Mutex, SetOnce,
     },
 };
 use rfuse_kapi::{
     handoff::{Chain, Waiter},
-    poll::{Events, PollTable, Signals},
+    poll::{Events, PollTable},
     seq_file::{seq_print, SeqFile, SeqFileExt},
     transfer::Transfer,
-    wait::{PollQueue, WaitQueue},
+    wait::WaitQueue,
 };
 use rfuse_proto::{
     init::Negotiated,
@@ -40,10 +40,7 @@ const MAX_PAGES: usize = 256;
 #[pin_data]
 pub(crate) struct Channel {
     #[pin]
-    pending: SpinLock<Pending>,
-    #[pin]
-    readers: PollQueue,
-    signals: Signals,
+    pending: Pending,
     /// Who hears of what the server tells unasked.
     listener: SetOnce<Arc<dyn Listener>>,
     /// Those who read and write it.
@@ -51,17 +48,13 @@ pub(crate) struct Channel {
     clients: Mutex<KVec<Arc<Client>>>,
     #[pin]
     connection: Mutex<Option<Arc<Connection>>>,
-    /// How many requests are read or written at this moment.
-    copies: Atomic<usize>,
+    /// For who waits until nothing is read or written.
     #[pin]
     fewer_copies: WaitQueue,
-    /// Nothing more is read or written. Set while `pending` is locked.
+    /// Nothing more is read or written.
     is_cut: Atomic<bool>,
-    /// Whether some interrupt waits.
-    has_interrupts: Atomic<bool>,
     /// The server does not know INTERRUPT.
     no_interrupt: Atomic<bool>,
-    in_flight: Atomic<usize>,
     min_read: Atomic<usize>,
     /// The device number of what is mounted, by which its connection is known.
     id: Atomic<u32>,
@@ -69,13 +62,15 @@ pub(crate) struct Channel {
 
 /// While it exists, what is copied cannot be ended by [`Channel::abort`], which waits. So whoever has it waits
 /// for nobody.
-pub(super) struct Copying<'a>(&'a Channel);
+pub(super) struct Copying<'a> {
+    channel: &'a Channel,
+    client: &'a Client,
+}
 
 impl Drop for Copying<'_> {
     fn drop(&mut self) {
-        let before = self.0.copies.fetch_add(usize::MAX, Full);
-        if before == 1 && self.0.is_cut() {
-            self.0.fewer_copies.wake_all();
+        if self.client.end_copy() && self.channel.is_cut() {
+            self.channel.fewer_copies.wake_all();
         }
     }
 }
@@ -84,22 +79,17 @@ impl Channel {
     /// A channel nobody is attached to. May sleep.
     pub(crate) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Self {
-                pending <- new_spinlock!(Pending::new()),
-                readers <- PollQueue::new(),
-                signals: Signals::new(),
+            try_pin_init!(Self {
+                pending <- Pending::new(),
                 listener: SetOnce::new(),
                 clients <- new_mutex!(KVec::new()),
                 connection <- new_mutex!(None),
-                copies: Atomic::new(0),
                 fewer_copies <- WaitQueue::new(),
                 is_cut: Atomic::new(false),
-                has_interrupts: Atomic::new(false),
                 no_interrupt: Atomic::new(false),
-                in_flight: Atomic::new(0),
                 min_read: Atomic::new(MIN_READ),
                 id: Atomic::new(0),
-            }),
+            }? Error),
             GFP_KERNEL,
         )
     }
@@ -127,7 +117,10 @@ impl Channel {
 
     /// Another open file reads and writes it. May sleep.
     pub(super) fn add(&self, client: &Arc<Client>) -> Result {
-        Ok(self.clients.lock().push(client.clone(), GFP_KERNEL)?)
+        let mut clients = self.clients.lock();
+        clients.push(client.clone(), GFP_KERNEL)?;
+        self.pending.widen(clients.len());
+        Ok(())
     }
 
     /// An open file goes, with what it has read and not answered. Without any, nobody will ever answer. May sleep.
@@ -143,6 +136,7 @@ impl Channel {
     pub(super) fn forget_client(&self, client: &Arc<Client>) -> bool {
         let mut clients = self.clients.lock();
         clients.retain(|other| !Arc::ptr_eq(other, client));
+        self.pending.widen(clients.len());
         clients.is_empty()
     }
 
@@ -151,38 +145,36 @@ impl Channel {
         self.min_read.load(Relaxed)
     }
 
-    /// The next request or message to read, as soon as there is one.
+    /// The next request or message for `client` to read, as soon as there is one.
     ///
     /// # Errors
     ///
     /// `EAGAIN` instead of waiting; `ERESTARTSYS` when a signal is pending; `ENODEV` after the end.
-    pub(super) fn next(&self, waits: bool) -> Result<(Copying<'_>, OwnedRequest)> {
+    pub(super) fn next<'a>(
+        &'a self,
+        client: &'a Client,
+        waits: bool,
+    ) -> Result<(Copying<'a>, OwnedRequest)> {
         loop {
-            {
-                let mut pending = self.pending.lock();
-                if self.is_cut() {
-                    return Err(ENODEV);
-                }
-                if let Some(request) = pending.next() {
-                    // Not cut, and whoever cuts it takes the lock first.
-                    let copying = self.begin_copy().ok_or(ENODEV)?;
-                    return Ok((copying, request));
-                }
+            let copying = self.begin_copy(client).ok_or(ENODEV)?;
+            if let Some(request) = self.pending.next(client.count_read()) {
+                return Ok((copying, request));
             }
+            drop(copying);
             if !waits {
                 return Err(EAGAIN);
             }
-            self.readers.wait_exclusive(|| {
-                let pending = self.pending.lock();
-                self.is_cut() || !pending.is_empty()
-            })?;
+            self.pending.wait(|| self.is_cut())?;
         }
     }
 
-    /// Something is about to be copied; none after the end.
-    pub(super) fn begin_copy(&self) -> Option<Copying<'_>> {
-        let _ = self.copies.fetch_add(1, Full);
-        let copying = Copying(self);
+    /// Something of `client` is about to be copied; nothing after the end.
+    pub(super) fn begin_copy<'a>(&'a self, client: &'a Client) -> Option<Copying<'a>> {
+        client.begin_copy();
+        let copying = Copying {
+            channel: self,
+            client,
+        };
         (!self.is_cut()).then_some(copying)
     }
 
@@ -192,33 +184,16 @@ impl Channel {
 
     /// What was to be read goes back, for the next reader; without one to come it ends. May sleep.
     pub(super) fn put_back(&self, request: OwnedRequest) {
-        let mut late = Chain::new();
-        {
-            let mut pending = self.pending.lock();
-            match self.is_cut() {
-                false => pending.push_front(request),
-                true => late.push_back(request),
-            }
-        }
-        self.end_all(late, ENODEV);
-        self.readers.wake_one(false);
-    }
-
-    /// The request with this number was read.
-    pub(super) fn was_read(&self, unique: u64) {
-        if self.has_interrupts.load(Relaxed) {
-            self.pending.lock().was_read(unique);
-            self.readers.wake_one(false);
+        if let Err(request) = self.pending.push_front(request) {
+            let mut late = Chain::new();
+            late.push_back(request);
+            self.end_all(late, ENODEV);
         }
     }
 
-    /// The request with this number is answered: to interrupt it would be of no use.
-    pub(super) fn was_answered(&self, unique: u64) {
-        if self.has_interrupts.load(Relaxed) {
-            if self.pending.lock().drop_interrupt(unique).is_some() {
-                let _ = self.in_flight.fetch_add(usize::MAX, Relaxed);
-            }
-        }
+    /// What is to be read, and who of its callers wants the answer no more.
+    pub(super) fn pending(&self) -> &Pending {
+        &self.pending
     }
 
     /// Interrupts a request that the server has read, once more.
@@ -227,7 +202,7 @@ impl Channel {
             .connection()
             .and_then(|connection| connection.interrupt_message(unique).ok());
         if let Some(message) = message {
-            drop(self.queue(message, false, Pending::push_interrupt_again));
+            drop(self.pending.push_message(message));
         }
     }
 
@@ -238,7 +213,7 @@ impl Channel {
             read.append(&mut client.take_all());
         }
         while let Some(mut latest) = take_latest(&mut read) {
-            self.was_answered(latest.unique());
+            self.pending.drop_interrupt(latest.unique());
             latest.resend();
             self.put_back(latest);
         }
@@ -256,7 +231,6 @@ impl Channel {
 
     /// A request is over. May sleep.
     pub(super) fn end(&self, copying: Copying<'_>, request: OwnedRequest) {
-        let _ = self.in_flight.fetch_add(usize::MAX, Relaxed);
         let background = request.finish();
         // What follows may take a while.
         drop(copying);
@@ -274,7 +248,6 @@ impl Channel {
     fn end_all(&self, requests: Chain<Request>, error: Error) {
         let mut background = Chain::new();
         for mut request in requests {
-            let _ = self.in_flight.fetch_add(usize::MAX, Relaxed);
             request.failed(error);
             if let Some(request) = request.finish() {
                 background.push_back(request);
@@ -287,55 +260,25 @@ impl Channel {
 
     /// What can be done without waiting.
     pub(super) fn poll(&self, table: &PollTable<'_>) -> Events {
-        table.wait_by(&self.readers);
-        let pending = self.pending.lock();
-        match (self.is_cut(), pending.is_empty()) {
+        self.pending.poll(table);
+        match (self.is_cut(), self.pending.is_empty()) {
             (true, _) => Events::ERROR,
             (false, true) => Events::WRITE,
             (false, false) => Events::WRITE.with(Events::READ),
         }
     }
-
-    pub(super) fn signals(&self) -> &Signals {
-        &self.signals
-    }
-
-    /// Lets `push` queue what is to be read, unless the channel is cut: then it is given back.
-    fn queue(
-        &self,
-        mut request: OwnedRequest,
-        is_sync: bool,
-        push: impl FnOnce(&mut Pending, OwnedRequest),
-    ) -> Result<(), OwnedRequest> {
-        {
-            let mut pending = self.pending.lock();
-            if self.is_cut() {
-                request.failed(ENODEV);
-                return Err(request);
-            }
-            push(&mut pending, request);
-        }
-        let _ = self.in_flight.fetch_add(1, Relaxed);
-        self.readers.wake_one(is_sync);
-        self.signals.notify();
-        Ok(())
-    }
 }
 
 /// The request with the largest number.
 fn take_latest(requests: &mut Chain<Request>) -> Option<OwnedRequest> {
-    let mut latest = 0;
-    let _ = requests.contains(|request| {
-        latest = request.unique().max(latest);
-        false
-    });
+    let latest = requests.iter().map(|request| request.unique()).max()?;
     requests.remove_first(|request| request.unique() == latest)
 }
 
 impl Transport for Channel {
     fn submit(&self, request: OwnedRequest) -> Result<(), OwnedRequest> {
         let is_sync = request.has_caller();
-        self.queue(request, is_sync, Pending::push)
+        self.pending.push(request, is_sync)
     }
 
     fn submit_all(&self, requests: &mut Chain<Request>, failed: &mut Chain<Request>) {
@@ -347,7 +290,7 @@ impl Transport for Channel {
     }
 
     fn forget(&self, message: OwnedRequest) -> Result<(), OwnedRequest> {
-        self.queue(message, false, Pending::push_forget)
+        self.pending.push_message(message)
     }
 
     fn interrupt(
@@ -358,10 +301,7 @@ impl Transport for Channel {
         if self.no_interrupt.load(Relaxed) {
             return Err(message);
         }
-        self.has_interrupts.store(true, Relaxed);
-        self.queue(message, false, |pending, message| {
-            pending.interrupt(message, waiter);
-        })
+        self.pending.interrupt(message, waiter)
     }
 
     fn heeds_signals(&self) -> bool {
@@ -369,48 +309,42 @@ impl Transport for Channel {
     }
 
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {
-        let taken = self.pending.lock().take_back(waiter)?;
-        let _ = self.in_flight.fetch_add(usize::MAX, Relaxed);
-        self.was_answered(taken.unique());
+        let taken = self.pending.take_back(waiter)?;
+        self.pending.drop_interrupt(taken.unique());
         Some(taken)
     }
 
     fn expire(&self, before: u64) -> bool {
         let is_late = |request: &OwnedRequest| request.is_late(before);
-        let mut late = self.pending.lock().extract(is_late);
+        let mut late = self.pending.extract(is_late);
         for client in self.clients.lock().iter() {
             late.append(&mut client.extract(is_late));
         }
-        let _ = late.contains(|request| {
-            self.was_answered(request.unique());
-            false
-        });
+        for request in late.iter() {
+            self.pending.drop_interrupt(request.unique());
+        }
         let were_any = !late.is_empty();
         self.end_all(late, ETIMEDOUT);
         were_any
     }
 
     fn abort(&self) {
-        let unread = {
-            let mut pending = self.pending.lock();
-            self.is_cut.store(true, Relaxed);
-            pending.take_all()
-        };
-        self.readers.wake_all();
-        self.signals.notify();
-        // Orders the mark before the look at who copies.
-        let _ = self.copies.fetch_add(0, Full);
-        self.fewer_copies.wait(|| self.copies.load(Relaxed) == 0);
-        self.end_all(unread, ENODEV);
-        let mut read = Chain::new();
-        for client in self.clients.lock().iter() {
-            read.append(&mut client.take_all());
+        self.is_cut.store(true, Relaxed);
+        let mut all = self.pending.cut();
+        self.pending.wake_all();
+        let clients = self.clients.lock();
+        for client in clients.iter() {
+            self.fewer_copies.wait(|| !client.is_copying());
+            all.append(&mut client.take_all());
         }
-        self.end_all(read, ENODEV);
+        drop(clients);
+        self.end_all(all, ENODEV);
     }
 
     fn in_flight(&self) -> usize {
-        self.in_flight.load(Relaxed)
+        let clients = self.clients.lock();
+        let read = clients.iter().map(|client| client.unanswered());
+        read.fold(self.pending.len(), usize::saturating_add)
     }
 
     fn is_broken(&self) -> bool {
@@ -428,6 +362,10 @@ impl Transport for Channel {
     fn show_queues(&self, m: &SeqFile) {
         let readers = self.clients.lock().len();
         seq_print!(m, "device {}\nreaders {readers}\n", self.in_flight());
+        seq_print!(m, "messages {}\n", self.pending.message_count());
+        for (index, depth) in self.pending.depths().enumerate() {
+            seq_print!(m, "lane.{index} {depth}\n");
+        }
     }
 
     fn max_pages(&self) -> usize {

@@ -21,7 +21,7 @@ use kernel::{
     seq_file::SeqFile,
     seq_print,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{Atomic, Full, Relaxed},
         Arc, SetOnce, SpinLock,
     },
     uaccess::{UserPtr, UserSlice},
@@ -67,6 +67,10 @@ pub(crate) struct Client {
     #[pin]
     processing: SpinLock<Processing>,
     waits_for_init: Atomic<bool>,
+    /// How many requests are read or written at this moment.
+    copies: Atomic<usize>,
+    /// How often somebody looked for something to read. May miss some.
+    reads: Atomic<usize>,
     /// For those who read before the mount.
     #[pin]
     attached: WaitQueue,
@@ -113,6 +117,33 @@ impl Client {
     /// Whether the mount is to wait for the answer to INIT.
     pub(crate) fn waits_for_init(&self) -> bool {
         self.waits_for_init.load(Relaxed)
+    }
+
+    /// Something is about to be copied, until [`Self::end_copy`].
+    pub(super) fn begin_copy(&self) {
+        let _ = self.copies.fetch_add(1, Full);
+    }
+
+    /// Whether nothing else is being copied.
+    pub(super) fn end_copy(&self) -> bool {
+        self.copies.fetch_add(usize::MAX, Full) == 1
+    }
+
+    /// Whether something is being copied, or about to be: what was written before is seen by whoever begins later.
+    pub(super) fn is_copying(&self) -> bool {
+        self.copies.fetch_add(0, Full) > 0
+    }
+
+    /// Somebody looks for something to read: how often somebody has before, about.
+    pub(super) fn count_read(&self) -> usize {
+        let count = self.reads.load(Relaxed).wrapping_add(1);
+        self.reads.store(count, Relaxed);
+        count
+    }
+
+    /// How many requests were read here and are not answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.processing.lock().len()
     }
 
     /// What was read here and is not answered.
@@ -167,7 +198,7 @@ impl Client {
         let unique = request.unique();
         self.processing.lock().add(request);
         drop(copying);
-        channel.was_read(unique);
+        channel.pending().was_read(unique);
     }
 
     /// Takes an answer over: the header is read already.
@@ -179,11 +210,11 @@ impl Client {
     ) -> Result {
         let unique = header.unique;
         loop {
-            let copying = channel.begin_copy().ok_or(ENOENT)?;
+            let copying = channel.begin_copy(self).ok_or(ENOENT)?;
             let mut request = self.processing.lock().take(unique).ok_or(ENOENT)?;
             let result = take_answer(&mut request, header, iter);
             if result != Err(EFAULT) {
-                channel.was_answered(unique);
+                channel.pending().drop_interrupt(unique);
                 channel.end(copying, request);
                 return result;
             }
@@ -199,7 +230,7 @@ impl Client {
 
     /// An answer cannot be read: its request ends with `EIO`.
     fn give_up(&self, channel: &Channel, unique: u64) {
-        let Some(copying) = channel.begin_copy() else {
+        let Some(copying) = channel.begin_copy(self) else {
             return;
         };
         let taken = self.processing.lock().take(unique);
@@ -327,6 +358,8 @@ impl MiscDevice for Client {
                 channel: SetOnce::new(),
                 processing <- new_spinlock!(processing),
                 waits_for_init: Atomic::new(false),
+                copies: Atomic::new(0),
+                reads: Atomic::new(0),
                 attached <- WaitQueue::new(),
             }),
             GFP_KERNEL,
@@ -345,7 +378,7 @@ impl MiscDevice for Client {
             return Err(EINVAL);
         }
         loop {
-            let next = channel.next(waits)?;
+            let next = channel.next(this, waits)?;
             if let Some(len) = this.deliver(channel, next, iter)? {
                 return Ok(len);
             }
@@ -378,7 +411,9 @@ impl MiscDevice for Client {
     }
 
     fn signals(this: &Arc<Self>) -> Option<&Signals> {
-        this.channel().ok().map(|channel| channel.signals())
+        this.channel()
+            .ok()
+            .map(|channel| channel.pending().signals())
     }
 
     fn ioctl(this: &Arc<Self>, command: u32, argument: usize) -> Result<isize> {

@@ -6,6 +6,7 @@ pub(crate) mod channel;
 pub(crate) mod client;
 mod pending;
 mod processing;
+mod queue;
 
 use kernel::{iov::IovIterSource, prelude::*};
 use rfuse_proto::notify::Notification;

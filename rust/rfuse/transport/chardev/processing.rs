@@ -10,7 +10,10 @@ use rfuse_kapi::handoff::Chain;
 const BUCKETS: usize = 256;
 
 /// Requests by number.
-pub(super) struct Processing(KVec<Chain<Request>>);
+pub(super) struct Processing {
+    buckets: KVec<Chain<Request>>,
+    len: usize,
+}
 
 impl Processing {
     /// None. May sleep.
@@ -23,48 +26,59 @@ impl Processing {
         for _ in 0..BUCKETS {
             buckets.push(Chain::new(), GFP_KERNEL)?;
         }
-        Ok(Self(buckets))
+        Ok(Self { buckets, len: 0 })
     }
 
     fn bucket(&mut self, unique: u64) -> Option<&mut Chain<Request>> {
         // Numbers are even.
         let index = (unique >> 1) as usize & BUCKETS.wrapping_sub(1);
-        self.0.get_mut(index)
+        self.buckets.get_mut(index)
     }
 
     pub(super) fn add(&mut self, request: OwnedRequest) {
         if let Some(bucket) = self.bucket(request.unique()) {
             bucket.push_back(request);
+            self.len = self.len.saturating_add(1);
         }
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     /// Takes the request with this number out.
     pub(super) fn take(&mut self, unique: u64) -> Option<OwnedRequest> {
-        self.bucket(unique)?
-            .remove_first(|request| request.unique() == unique)
+        let taken = self
+            .bucket(unique)?
+            .remove_first(|request| request.unique() == unique)?;
+        self.len = self.len.saturating_sub(1);
+        Some(taken)
     }
 
     /// Whether the request with this number is here.
     pub(super) fn has(&mut self, unique: u64) -> bool {
         self.bucket(unique)
-            .is_some_and(|bucket| bucket.contains(|request| request.unique() == unique))
+            .is_some_and(|bucket| bucket.iter().any(|request| request.unique() == unique))
     }
 
     /// Those that `wanted` is said of.
     pub(super) fn extract(&mut self, wanted: impl Fn(&OwnedRequest) -> bool) -> Chain<Request> {
         let mut found = Chain::new();
-        for bucket in &mut self.0 {
+        for bucket in &mut self.buckets {
             found.append(&mut bucket.extract(&wanted));
         }
+        self.len = self.len.saturating_sub(found.iter().count());
         found
     }
 
     /// All of them.
     pub(super) fn take_all(&mut self) -> Chain<Request> {
         let mut all = Chain::new();
-        for bucket in &mut self.0 {
+        for bucket in &mut self.buckets {
             all.append(bucket);
         }
+        self.len = 0;
         all
     }
 }
