@@ -44,11 +44,11 @@ class Request:
         self.body = message[40:]
 
 
-def mount(descriptor, point="/mnt", options="rootmode=40000,user_id=0,group_id=0", source="case"):
+def mount(descriptor, point="/mnt", options="rootmode=40000,user_id=0,group_id=0", source="case", kind=TYPE):
     """mount(2), with the descriptor unless it is None."""
     if descriptor is not None:
         options = f"fd={descriptor},{options}"
-    if _libc.mount(source.encode(), point.encode(), TYPE.encode(), 0, options.encode()):
+    if _libc.mount(source.encode(), point.encode(), kind.encode(), 0, options.encode()):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

@@ -8,6 +8,7 @@
 #include <linux/aio.h>
 #include <linux/backing-dev.h>
 #include <linux/backing-file.h>
+#include <linux/blkdev.h>
 #include <linux/exportfs.h>
 #include <linux/fileattr.h>
 #include <linux/filelock.h>
@@ -55,6 +56,7 @@ const unsigned int RUST_CONST_HELPER_LOOKUP_RCU = LOOKUP_RCU;
 const unsigned int RUST_CONST_HELPER_LOOKUP_RENAME_TARGET = LOOKUP_RENAME_TARGET;
 const unsigned int RUST_CONST_HELPER_LOOKUP_REVAL = LOOKUP_REVAL;
 const unsigned long RUST_CONST_HELPER_SB_ACTIVE = SB_ACTIVE;
+const unsigned long RUST_CONST_HELPER_SB_NOSEC = SB_NOSEC;
 const unsigned long RUST_CONST_HELPER_SB_POSIXACL = SB_POSIXACL;
 const unsigned long RUST_CONST_HELPER_SB_RDONLY = SB_RDONLY;
 const unsigned long RUST_CONST_HELPER_SB_SILENT = SB_SILENT;

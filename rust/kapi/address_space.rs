@@ -413,6 +413,10 @@ pub trait AddressSpaceOperations: Sized + 'static {
         len: usize,
     ) -> Result<KVec<u8>>;
 
+    /// Which block of the file system's device has the block `block` of the file, both in blocks of the superblock
+    /// (`FIBMAP`); 0 if none has. May sleep.
+    fn bmap(inode: &Inode<Self::Fs>, block: u64) -> u64;
+
     /// Writes dirty folios back. May sleep.
     fn writepages(inode: &Inode<Self::Fs>, wbc: WritebackControl<'_>) -> Result {
         let _ = (inode, wbc);
@@ -480,6 +484,7 @@ impl<A: AddressSpaceOperations> Table<A> {
         release_folio: Some(release_folio),
         is_partially_uptodate: Some(is_partially_uptodate),
         migrate_folio: Some(bindings::filemap_migrate_folio),
+        bmap: Some(bmap::<A>),
         ..pin_init::zeroed()
     };
 }
@@ -546,6 +551,19 @@ unsafe extern "C" fn readahead<A: AddressSpaceOperations>(rac: *mut bindings::re
         )
     };
     A::readahead(inode, file, rac);
+}
+
+/// Finds a block.
+///
+/// # Safety
+///
+/// Called by the VFS with the mapping of an inode that has the operations `A`, which the caller keeps.
+unsafe extern "C" fn bmap<A: AddressSpaceOperations>(
+    mapping: *mut bindings::address_space,
+    block: bindings::sector_t,
+) -> bindings::sector_t {
+    // SAFETY: By the safety requirements.
+    A::bmap(unsafe { Inode::from_raw((*mapping).host) }, block)
 }
 
 /// Marks a folio dirty.

@@ -40,7 +40,8 @@ impl FsFlags {
     pub const ALLOW_IDMAP: Self = Self(bindings::FS_ALLOW_IDMAP);
     /// A user namespace's root may mount it (`FS_USERNS_MOUNT`).
     pub const USERNS_MOUNT: Self = Self(bindings::FS_USERNS_MOUNT);
-
+    /// Its file systems lie on block devices (`FS_REQUIRES_DEV`).
+    pub const REQUIRES_DEV: Self = Self(bindings::FS_REQUIRES_DEV);
     /// The type's name may be followed by a dot and another name (`FS_HAS_SUBTYPE`).
     pub const HAS_SUBTYPE: Self = Self(bindings::FS_HAS_SUBTYPE);
 
@@ -217,21 +218,22 @@ impl<T: FileSystem> Registration<T> {
         const { fs_context::check_parameters(T::PARAMETERS) };
         pin_init_scope(move || {
             let cache = Arc::new(InodeCache::new()?, GFP_KERNEL)?;
-            Ok(Self::register(cache, shared, T::NAME))
+            Ok(Self::register(cache, shared, T::NAME, T::FLAGS))
         })
     }
 
-    /// Registers the type by another name too.
+    /// Registers the type by another name too, with properties that may be others.
     ///
     /// Fails with `EBUSY` if the name is taken.
-    pub fn by_name(&self, name: &'static CStr) -> impl PinInit<Self, Error> {
-        Self::register(self.cache.clone(), self.shared.clone(), name)
+    pub fn by_name(&self, name: &'static CStr, flags: FsFlags) -> impl PinInit<Self, Error> {
+        Self::register(self.cache.clone(), self.shared.clone(), name, flags)
     }
 
     fn register(
         cache: Arc<InodeCache<T>>,
         shared: Arc<T::Shared>,
         name: &'static CStr,
+        flags: FsFlags,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             cache,
@@ -239,19 +241,19 @@ impl<T: FileSystem> Registration<T> {
             slots <- new_mutex!(KVec::new()),
             fs <- Opaque::try_ffi_init(move |slot: *mut bindings::file_system_type| {
                 // SAFETY: `slot` is valid for writes.
-                unsafe { slot.write(Self::file_system_type(name)) };
+                unsafe { slot.write(Self::file_system_type(name, flags)) };
                 // SAFETY: `slot` is initialised, pinned, and unregistered on drop.
                 to_result(unsafe { bindings::register_filesystem(slot) })
             }),
         })
     }
 
-    fn file_system_type(name: &'static CStr) -> bindings::file_system_type {
+    fn file_system_type(name: &'static CStr, flags: FsFlags) -> bindings::file_system_type {
         bindings::file_system_type {
             owner: this_module::<T::OwnerModule>().as_ptr(),
             name: name.as_char_ptr(),
             // CAST: The flags are small.
-            fs_flags: T::FLAGS.0 as c_int,
+            fs_flags: flags.0 as c_int,
             parameters: T::PARAMETERS.as_ptr().cast(),
             init_fs_context: Some(fs_context::init_fs_context::<T>),
             kill_sb: Some(super_block::kill_sb::<T>),

@@ -191,6 +191,16 @@ impl<'a, T: FileSystem> FsContext<'a, T> {
         ptr::eq(self.user_ns(), file.user_ns())
     }
 
+    /// Whether the file system is to lie on a block device, which the source names. What is mounted below one does
+    /// not.
+    pub fn is_on_device(&self) -> bool {
+        // SAFETY: By the type invariant.
+        let flags = unsafe { (*(*self.get()).fs_type).fs_flags };
+        // CAST: A small constant.
+        let has_device = flags & bindings::FS_REQUIRES_DEV as c_int != 0;
+        has_device && self.purpose() != Purpose::Submount
+    }
+
     /// What the context is for.
     pub fn purpose(&self) -> Purpose {
         // SAFETY: By the type invariant.
@@ -386,57 +396,88 @@ pub(crate) unsafe extern "C" fn d_automount<T: FileSystem>(
 unsafe extern "C" fn get_tree<T: FileSystem>(fc: *mut bindings::fs_context) -> c_int {
     from_result(|| {
         // SAFETY: By the safety requirements.
-        let sb = unsafe { sget::<T>(fc) }?;
-        let dead = ScopeGuard::new(|| {
-            // SAFETY: `sget_fc` returned a locked, referenced superblock.
-            unsafe { bindings::deactivate_locked_super(sb) }
-        });
-        // SAFETY: `sb` is locked. A superblock without a root is a new one.
-        if unsafe { (*sb).s_root.is_null() } {
-            // SAFETY: By the safety requirements; a new superblock is used by its maker alone.
-            let (context, private) = unsafe { (FsContext::from_raw(fc), private::<T>(fc)) };
-            // SAFETY: As above, and `sget` has set its data.
-            unsafe { super_block::fill::<T>(sb, &context, private) }?;
+        let (context, private) = unsafe { (FsContext::from_raw(fc), private::<T>(fc)) };
+        let candidate = T::make_super(&context, private)?;
+        // SAFETY: By the safety requirements. `sget_fc` moves the candidate to a new superblock.
+        let result = unsafe {
+            (*fc).s_fs_info = Arc::into_raw(candidate).cast_mut().cast();
+            match context.is_on_device() {
+                true => to_result(bindings::get_tree_bdev(fc, Some(fill_on_device::<T>))),
+                false => get_tree_anon::<T>(fc),
+            }
+        };
+        // SAFETY: By the safety requirements.
+        let left = unsafe { ptr::replace(&raw mut (*fc).s_fs_info, ptr::null_mut()) };
+        if !left.is_null() {
+            // SAFETY: Set above, and no superblock took it.
+            T::kill_super(&unsafe { Arc::<T::Super>::from_raw(left.cast()) });
         }
-        dead.dismiss();
-        // SAFETY: The root exists now; the caller gets the lock and the reference of `sb`.
-        unsafe { (*fc).root = bindings::dget((*sb).s_root) };
-        Ok(0)
+        result.map(|()| 0)
     })
 }
 
-/// Finds the superblock, or makes one with the data of the candidate.
+/// Finds a superblock that lies on no device, or makes one with the data of the candidate.
 ///
 /// # Safety
 ///
-/// `fc` is a context of the type `T`, used by this thread alone.
-unsafe fn sget<T: FileSystem>(fc: *mut bindings::fs_context) -> Result<*mut bindings::super_block> {
+/// `fc` is a context of the type `T`, used by this thread alone, with a candidate.
+unsafe fn get_tree_anon<T: FileSystem>(fc: *mut bindings::fs_context) -> Result {
     // SAFETY: By the safety requirements.
-    let (context, private) = unsafe { (FsContext::from_raw(fc), private::<T>(fc)) };
-    let candidate = T::make_super(&context, private)?;
-    // SAFETY: By the safety requirements. `sget_fc` moves the candidate to a new superblock.
-    let sb = unsafe {
-        (*fc).s_fs_info = Arc::into_raw(candidate).cast_mut().cast();
+    let sb = from_err_ptr(unsafe {
         bindings::sget_fc(
             fc.cast(),
             Some(test_super::<T>),
             Some(bindings::set_anon_super_fc),
         )
-    };
-    // SAFETY: By the safety requirements.
-    let left = unsafe { ptr::replace(&raw mut (*fc).s_fs_info, ptr::null_mut()) };
-    if !left.is_null() {
-        // SAFETY: Set above, and no superblock took it.
-        T::kill_super(&unsafe { Arc::<T::Super>::from_raw(left.cast()) });
+    })?;
+    let dead = ScopeGuard::new(|| {
+        // SAFETY: `sget_fc` returned a locked, referenced superblock.
+        unsafe { bindings::deactivate_locked_super(sb) }
+    });
+    // SAFETY: `sb` is locked. A superblock without a root is a new one, with the candidate.
+    unsafe {
+        if (*sb).s_root.is_null() {
+            fill::<T>(sb, fc)?;
+        }
     }
-    from_err_ptr(sb)
+    dead.dismiss();
+    // SAFETY: The root exists now; the caller gets the lock and the reference of `sb`.
+    unsafe { (*fc).root = bindings::dget((*sb).s_root) };
+    Ok(())
+}
+
+/// Makes a superblock ready that has its device.
+///
+/// # Safety
+///
+/// Called by `get_tree_bdev` in [`get_tree`].
+unsafe extern "C" fn fill_on_device<T: FileSystem>(
+    sb: *mut bindings::super_block,
+    fc: *mut bindings::fs_context,
+) -> c_int {
+    // SAFETY: A new superblock of `T`; `get_tree` has set the candidate.
+    from_result(|| unsafe { fill::<T>(sb, fc) }.map(|()| 0))
+}
+
+/// Makes a superblock ready.
+///
+/// # Safety
+///
+/// `sb` is new, locked, and has the candidate of `fc`, which is a context of the type `T` that this thread alone
+/// uses.
+unsafe fn fill<T: FileSystem>(
+    sb: *mut bindings::super_block,
+    fc: *mut bindings::fs_context,
+) -> Result {
+    // SAFETY: By the safety requirements; a new superblock is used by its maker alone.
+    unsafe { super_block::fill::<T>(sb, &FsContext::from_raw(fc), private::<T>(fc)) }
 }
 
 /// Compares a superblock with the candidate, under `sb_lock`.
 ///
 /// # Safety
 ///
-/// Called by `sget_fc` in [`sget`].
+/// Called by `sget_fc` in [`get_tree_anon`].
 unsafe extern "C" fn test_super<T: FileSystem>(
     sb: *mut bindings::super_block,
     fc: *mut kernel::bindings::fs_context,
@@ -445,7 +486,7 @@ unsafe extern "C" fn test_super<T: FileSystem>(
     // SAFETY: The data of a superblock is set before it can be found, and stays until `sget_fc`
     // skips it.
     let existing = unsafe { SuperBlock::<T>::from_raw(sb) };
-    // SAFETY: `sget` has set the candidate.
+    // SAFETY: `get_tree` has set the candidate.
     let candidate = unsafe { &*(*fc).s_fs_info.cast::<T::Super>() };
     T::same_super(existing.data(), candidate).into()
 }

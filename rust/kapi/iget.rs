@@ -211,6 +211,8 @@ impl<T: FileSystem> NewInode<T> {
         unsafe {
             (*inode).i_ino = params.ino;
             (*inode).i_mode = params.kind.type_bits();
+            // CAST: A small constant. What the page cache knows of parts of pages has no use for blocks of a device.
+            (*inode).i_blkbits = bindings::PAGE_SHIFT as u8;
             (*inode).i_generation = params.generation;
             (*inode).i_flags |= bindings::S_NOATIME;
             if params.automount {

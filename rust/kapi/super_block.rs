@@ -77,6 +77,24 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { (*self.as_ptr()).s_dev }
     }
 
+    /// Whether it lies on a block device.
+    pub fn has_device(&self) -> bool {
+        // SAFETY: By the type invariant; set before it is filled, once and for all.
+        unsafe { !(*self.as_ptr()).s_bdev.is_null() }
+    }
+
+    /// The size of a block, in bytes: a page, unless [`NewSuper::set_blocksize`] set it.
+    pub fn blocksize(&self) -> usize {
+        // SAFETY: By the type invariant; set while it is filled.
+        unsafe { (*self.as_ptr()).s_blocksize }
+    }
+
+    /// The next mount of the same device is not to find it (`retire_super`). May sleep.
+    pub fn retire(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::retire_super(self.as_ptr()) };
+    }
+
     /// Drops all dentries that nobody uses (`shrink_dcache_sb`). May sleep.
     pub fn shrink_dcache(&self) {
         // SAFETY: By the type invariant.
@@ -216,6 +234,23 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         unsafe { (*self.as_ptr()).s_magic = magic };
     }
 
+    /// Sets the size of a block, that of the device too, in bytes; that of a page unless set. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a size that the device cannot have, and without a device.
+    pub fn set_blocksize(&mut self, bytes: u32) -> Result {
+        let size = c_int::try_from(bytes)?;
+        if !self.has_device() {
+            return Err(EINVAL);
+        }
+        // SAFETY: As in `set_magic`.
+        match unsafe { bindings::sb_set_blocksize(self.as_ptr(), size) } {
+            0 => Err(EINVAL),
+            _ => Ok(()),
+        }
+    }
+
     /// Sets the largest size of a file, in bytes; all the page cache can hold unless set.
     pub fn set_maxbytes(&mut self, bytes: i64) {
         // SAFETY: As in `set_magic`.
@@ -270,7 +305,7 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         }
     }
 
-    /// Gives the superblock a backing device of its own: `ra_pages` bounds readahead, `io_pages` is
+    /// Gives the superblock a backing device of its own, instead of that of the block device it lies on: `ra_pages` bounds readahead, `io_pages` is
     /// the preferred size of a read; both in pages.
     ///
     /// To be called once; `EBUSY` if it was.
@@ -279,6 +314,13 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         // SAFETY: As in `set_magic`.
         if unsafe { (*sb).s_iflags } & bindings::SB_I_PERSB_BDI as c_ulong != 0 {
             return Err(EBUSY);
+        }
+        if self.has_device() {
+            // SAFETY: As in `set_magic`; the superblock gives its reference to that of the block device back.
+            unsafe {
+                bindings::bdi_put((*sb).s_bdi);
+                (*sb).s_bdi = &raw mut bindings::noop_backing_dev_info;
+            }
         }
         let dev = self.dev();
         // CAST: Constants of C; the format is only read.
@@ -340,6 +382,8 @@ pub(crate) unsafe fn fill<T: FileSystem>(
         // CAST: A small constant.
         (*sb).s_blocksize_bits = bindings::PAGE_SHIFT as u8;
         (*sb).s_iflags |= bindings::SB_I_NOIDMAP as c_ulong;
+        // What a device's file system has by itself: others may change files that are here, too.
+        (*sb).s_flags &= !bindings::SB_NOSEC;
         if !ptr::eq((*sb).s_user_ns.cast(), &raw const bindings::init_user_ns) {
             (*sb).s_iflags |= bindings::SB_I_UNTRUSTED_MOUNTER as c_ulong;
         }
@@ -373,8 +417,13 @@ pub(crate) unsafe extern "C" fn kill_sb<T: FileSystem>(sb: *mut bindings::super_
     // SAFETY: As above.
     super_slot::close::<T>(unsafe { SuperBlock::from_raw(sb) });
     T::shutdown_super(&data);
-    // SAFETY: The superblock is anonymous: `set_anon_super_fc` gave it its device.
-    unsafe { bindings::kill_anon_super(sb) };
+    // SAFETY: Numbers that `set_anon_super_fc` gives have no major part; all others are those of block devices.
+    unsafe {
+        match (*sb).s_dev >> bindings::MINORBITS {
+            0 => bindings::kill_anon_super(sb),
+            _ => bindings::kill_block_super(sb),
+        }
+    }
     T::kill_super(&data);
     // RCU walks that began before the unmount may be in a hook, and in this module's code.
     synchronize_rcu();

@@ -25,6 +25,7 @@ use kernel::{prelude::*, sync::Arc};
 use pin_init::pin_init_scope;
 use rfuse_kapi::{
     control_fs::ControlTree,
+    fs::FileSystem,
     maybe::{inspect_err, Maybe},
     sysfs::{Kset, MountPoint},
 };
@@ -39,7 +40,7 @@ module! {
     authors: ["The rfuse developers"],
     description: "FUSE and virtio-fs client",
     license: "GPL",
-    alias: ["fs-rfuse", "fs-rfusectl"],
+    alias: ["fs-rfuse", "fs-rfuseblk", "fs-rfusectl"],
     params: {
         max_user_bgreq: u16 {
             default: 0,
@@ -63,7 +64,7 @@ module! {
         },
         drop_in: bool {
             default: false,
-            description: "Take the names of the kernel's own client too: the types fuse, virtiofs and fusectl, and /dev/fuse",
+            description: "Take the names of the kernel's own client too: the types fuse, fuseblk, virtiofs and fusectl, and /dev/fuse",
         },
     },
 }
@@ -76,6 +77,8 @@ const FUSE_MINOR: u8 = 229;
 pub struct Rfuse {
     #[pin]
     fs: rfuse_kapi::fs::Registration<Fs>,
+    #[pin]
+    block: rfuse_kapi::fs::Registration<Fs>,
     #[pin]
     device: rfuse_kapi::misc_device::Registration<Client>,
     #[pin]
@@ -94,6 +97,8 @@ struct Names {
     #[pin]
     fuse: rfuse_kapi::fs::Registration<Fs>,
     #[pin]
+    fuseblk: rfuse_kapi::fs::Registration<Fs>,
+    #[pin]
     virtiofs: rfuse_kapi::fs::Registration<Fs>,
     #[pin]
     device: rfuse_kapi::misc_device::Registration<Client>,
@@ -107,7 +112,9 @@ impl Names {
         fs: &rfuse_kapi::fs::Registration<Fs>,
         tree: Arc<ControlTree<Connection>>,
     ) -> impl PinInit<Self, Error> {
-        let (fuse, virtiofs) = (fs.by_name(c"fuse"), fs.by_name(c"virtiofs"));
+        let by_name = |name| fs.by_name(name, Fs::FLAGS);
+        let (fuse, virtiofs) = (by_name(c"fuse"), by_name(c"virtiofs"));
+        let fuseblk = fs.by_name(c"fuseblk", Fs::BLOCK_FLAGS);
         pin_init_scope(move || {
             let shared = Arc::new((), GFP_KERNEL)?;
             let device =
@@ -115,6 +122,7 @@ impl Names {
             let control = rfuse_kapi::control_fs::Registration::by_name(tree, c"fusectl");
             Ok(try_pin_init!(Self {
                 fuse <- named("the type fuse", fuse),
+                fuseblk <- named("the type fuseblk", fuseblk),
                 virtiofs <- named("the type virtiofs", virtiofs),
                 device <- named("/dev/fuse", device),
                 control <- named("the type fusectl", control),
@@ -148,6 +156,7 @@ impl kernel::InPlaceModule for Rfuse {
             let devices = Devices::new(engine.clone(), folder.clone())?;
             Ok(try_pin_init!(Self {
                 fs <- rfuse_kapi::fs::Registration::new(devices.clone()),
+                block <- fs.by_name(c"rfuseblk", Fs::BLOCK_FLAGS),
                 device <- rfuse_kapi::misc_device::Registration::new(Arc::new((), GFP_KERNEL)?),
                 names <- Maybe::new(
                     module_parameters::drop_in

@@ -3,7 +3,8 @@
 # build/initrd: busybox, the modules that a kernel has not built in, and the init that mounts the root disk.
 # Not compressed: unpacking costs guest time.
 
-INITRD_MODULES="virtio_blk ext4 virtiofs"
+# A loop device is what cases of block devices have.
+INITRD_MODULES="virtio_blk ext4 loop virtiofs"
 
 # initrd_tree DIRECTORY IMAGE RELEASE: its files; /modules lists the modules in the order of their loading.
 initrd_tree() {

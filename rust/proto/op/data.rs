@@ -5,8 +5,8 @@
 use super::{Operation, Optional, ReplyFault};
 use crate::flags::POLL_SCHEDULE_NOTIFY;
 use crate::wire::{
-    CopyFileRangeIn, CopyFileRangeOut, FallocateIn, FlushIn, LseekIn, LseekOut, Opcode, PollIn,
-    PollOut, WriteIn, WriteOut,
+    BmapIn, BmapOut, CopyFileRangeIn, CopyFileRangeOut, FallocateIn, FlushIn, LseekIn, LseekOut,
+    Opcode, PollIn, PollOut, WriteIn, WriteOut,
 };
 use zerocopy::FromBytes as _;
 
@@ -191,6 +191,42 @@ impl Operation for Lseek {
     fn reply(&self, out: LseekOut, _tail: usize) -> Result<i64, ReplyFault> {
         let offset = out.offset;
         i64::try_from(offset).map_err(|_| ReplyFault::Position { offset })
+    }
+}
+
+/// BMAP: looks for a block of a file on its device.
+#[derive(Clone, Copy, Debug)]
+pub struct Bmap {
+    /// The node.
+    pub nodeid: u64,
+    /// The block in the file.
+    pub block: u64,
+    /// The size of a block, in bytes.
+    pub blocksize: u32,
+}
+
+impl Operation for Bmap {
+    const OPCODE: Opcode = Opcode::Bmap;
+    const OPTIONAL: Option<Optional> = Some(Optional::Bmap);
+    type In = BmapIn;
+    type Out = BmapOut;
+    /// The block on the device; 0 for none.
+    type Reply = u64;
+
+    fn nodeid(&self) -> u64 {
+        self.nodeid
+    }
+
+    fn body(&self) -> BmapIn {
+        BmapIn {
+            block: self.block,
+            blocksize: self.blocksize,
+            padding: 0,
+        }
+    }
+
+    fn reply(&self, out: BmapOut, _tail: usize) -> Result<u64, ReplyFault> {
+        Ok(out.block)
     }
 }
 

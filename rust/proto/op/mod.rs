@@ -206,6 +206,8 @@ pub enum Optional {
     Lock = 1 << 21,
     /// POLL; all can be done at any time.
     Poll = 1 << 22,
+    /// BMAP; no block is known.
+    Bmap = 1 << 23,
 }
 
 /// One request and its reply.

@@ -315,6 +315,16 @@ fn positions_and_locks_are_judged() {
     };
     assert_eq!(decode(&lseek, &7_u64.to_ne_bytes(), 0), Ok(7));
     assert!(decode(&lseek, &u64::MAX.to_ne_bytes(), 0).is_err());
+    let bmap = Bmap {
+        nodeid: 3,
+        block: 7,
+        blocksize: 512,
+    };
+    assert_eq!(decode(&bmap, &107_u64.to_ne_bytes(), 0), Ok(107));
+    assert_eq!(
+        encoded(&bmap).1,
+        [7_u64.to_ne_bytes(), 512_u64.to_ne_bytes()].concat()
+    );
     let lock = Lock {
         start: 0,
         end: 9,

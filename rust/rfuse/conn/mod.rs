@@ -128,6 +128,8 @@ pub(crate) struct Connection {
     folder: Atomic<u32>,
     /// How many superblocks, and mounts that may become one, use it.
     users: Atomic<usize>,
+    /// The server is a process, but no user's.
+    is_trusted: Atomic<bool>,
     stats: Stats,
     #[pin]
     timeout: Timeout,
@@ -167,6 +169,7 @@ impl Connection {
                 epoch_began: Atomic::new(0),
                 folder: Atomic::new(0),
                 users: Atomic::new(0),
+                is_trusted: Atomic::new(false),
                 stats: Stats::new()?,
                 timeout <- Timeout::new(),
                 written <- Written::new(),
@@ -218,6 +221,16 @@ impl Connection {
     /// Whether the server is a process, which anybody may be.
     pub(crate) fn is_to_process(&self) -> bool {
         self.transport.is_to_process()
+    }
+
+    /// Has the server waited for, though it is a process: only the system's root can have started it.
+    pub(crate) fn trust_server(&self) {
+        self.is_trusted.store(true, Relaxed);
+    }
+
+    /// Whether unmounting and `sync(2)` wait for the server.
+    pub(crate) fn trusts_server(&self) -> bool {
+        !self.is_to_process() || self.is_trusted.load(Relaxed)
     }
 
     /// The most bytes that one WRITE may carry from the byte `pos` on.

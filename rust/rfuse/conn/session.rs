@@ -152,7 +152,7 @@ impl Connection {
     pub(crate) fn quiesce(&self) {
         let ended = match self.is_shared() {
             // Nothing but what was written is worth waiting for a process.
-            _ if self.transport.is_to_process() => self.wait_nothing_written().and(Err(ENOTCONN)),
+            _ if !self.trusts_server() => self.wait_nothing_written().and(Err(ENOTCONN)),
             // Other superblocks go on; what this one began, it began before.
             true => self
                 .wait_written()
@@ -181,14 +181,16 @@ impl Connection {
         self.transport.detach();
     }
 
-    fn say_farewell(&self) {
+    /// Says DESTROY, and has the server do no more.
+    pub(crate) fn say_farewell(&self) {
         if self.negotiated().is_some() && !self.is_aborted() {
             self.flush_forgets();
             self.quiesce();
             // Servers differ in what they answer, if anything: that they are done is enough.
             let said = self.ask(&op::Destroy, Payload::None);
-            // A queue that broke would still be broken at the next mount.
-            if said.is_ok() && self.drained() && !self.transport.is_broken() {
+            // A process is to learn that it was the last. A queue that broke would still be broken at the next mount.
+            let goes_on = !self.is_to_process() && !self.transport.is_broken();
+            if said.is_ok() && self.drained() && goes_on {
                 return;
             }
         }

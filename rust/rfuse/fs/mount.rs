@@ -55,6 +55,8 @@ pub(crate) struct Mount {
     pub(crate) server: Server,
     /// The node of the root: another one if it is mounted below a mount of the same server.
     root: u64,
+    /// It lies on a block device.
+    is_on_device: bool,
     /// INIT was answered, and all users may use it: there is nothing to look at.
     is_open: Atomic<bool>,
     /// Who may use it, if not all.
@@ -71,6 +73,13 @@ pub(crate) struct Context {
     file: Option<OpenFile<Client>>,
     /// Its root. Without one INIT is still to be said.
     root: Option<Root>,
+}
+
+impl Fs {
+    /// Properties of the type by the names of file systems that lie on block devices.
+    pub(crate) const BLOCK_FLAGS: FsFlags = FsFlags::ALLOW_IDMAP
+        .with(FsFlags::HAS_SUBTYPE)
+        .with(FsFlags::REQUIRES_DEV);
 }
 
 impl FileSystem for Fs {
@@ -117,7 +126,7 @@ impl FileSystem for Fs {
             context.root = Some(point.root()?);
             point.mount.conn.join();
             let (conn, server) = (point.mount.conn.clone(), point.mount.server.clone());
-            return Mount::new(conn, options, server, point.nodeid);
+            return Mount::new(conn, options, server, point.nodeid, false);
         }
         let mounter = Namespaces::of_mounter(fc);
         let server = match options.fd {
@@ -130,7 +139,10 @@ impl FileSystem for Fs {
             }
         };
         let (conn, is_new) = server.connection(fc, mounter)?;
-        let mount = Mount::new(conn, options, server, ROOT_ID)?;
+        if fc.is_on_device() {
+            conn.trust_server();
+        }
+        let mount = Mount::new(conn, options, server, ROOT_ID, fc.is_on_device())?;
         context.root = mount
             .reach(fc, context.file.as_ref(), is_new)
             .inspect_err(|_| mount.conn.leave())?;
@@ -152,6 +164,12 @@ impl FileSystem for Fs {
         sb.set_magic(MAGIC);
         if let Some(subtype) = &mount.options.subtype {
             sb.set_subtype(subtype)?;
+        }
+        if fc.is_on_device() {
+            let size = mount.options.blksize();
+            sb.set_blocksize(size).inspect_err(|_| {
+                fc.errorf(fmt!("blksize={size} is no size of the device's blocks"));
+            })?;
         }
         if let Some(max_read) = mount.options.max_read {
             mount.conn.limit_reads(max_read as usize);
@@ -211,7 +229,7 @@ impl FileSystem for Fs {
 
     fn sync_fs(sb: &SuperBlock<Self>) -> Result {
         let conn = &sb.data().conn;
-        if conn.is_to_process() {
+        if !conn.trusts_server() {
             // Anybody may serve it: `sync(2)` by others does not wait for that.
             return Ok(());
         }
@@ -256,6 +274,10 @@ impl FileSystem for Fs {
         if sb.data().root == ROOT_ID {
             sb.data().conn.abort();
         }
+        if sb.has_device() {
+            // The next mount has another server.
+            sb.retire();
+        }
     }
 
     fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result {
@@ -268,6 +290,10 @@ impl FileSystem for Fs {
         // Not before: it may be what ends the wait.
         if mount.root == ROOT_ID {
             mount.conn.disappear();
+        }
+        if mount.is_on_device {
+            // While it has the device still: nobody else is to open that before the server is done with it.
+            mount.conn.say_farewell();
         }
     }
 
@@ -293,6 +319,7 @@ impl Mount {
         options: Options,
         server: Server,
         root: u64,
+        is_on_device: bool,
     ) -> Result<Arc<Self>> {
         let joined = conn.clone();
         let owner = options.owner();
@@ -302,6 +329,7 @@ impl Mount {
             options,
             server,
             root,
+            is_on_device,
             is_open: Atomic::new(false),
         };
         Arc::new(mount, GFP_KERNEL).map_err(|_| {

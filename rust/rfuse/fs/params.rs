@@ -25,6 +25,9 @@ const SUBTYPE: i32 = 10;
 /// The least that `max_read=` limits a READ to, in bytes.
 const MIN_MAX_READ: u32 = 4096;
 
+/// `FUSE_DEFAULT_BLKSIZE`: the size of a device's blocks, in bytes, unless `blksize=` tells another.
+const DEFAULT_BLKSIZE: u32 = 512;
+
 /// The options by name.
 pub(crate) const PARAMETERS: &[ParameterSpec] = &[
     ParameterSpec::flag_no(c"default_permissions", DEFAULT_PERMISSIONS),
@@ -58,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) allow_other: bool,
     /// The most that one READ asks for, in bytes.
     pub(crate) max_read: Option<u32>,
+    /// The size of the device's blocks, in bytes.
+    blksize: Option<u32>,
     /// What follows the type's name and a dot.
     pub(crate) subtype: Option<Arc<CString>>,
     /// Folios stay under writeback until the server has them, as with the C client, instead of being
@@ -91,6 +96,11 @@ impl Options {
         }
     }
 
+    /// The size of the device's blocks, in bytes, of a mount that lies on one.
+    pub(crate) fn blksize(&self) -> u32 {
+        self.blksize.unwrap_or(DEFAULT_BLKSIZE)
+    }
+
     /// Shows what differs from what a mount has by itself.
     pub(crate) fn show(&self, m: &SeqFile) {
         if let (Some(_), Some(uid), Some(gid)) = (self.fd, self.user_id, self.group_id) {
@@ -106,6 +116,9 @@ impl Options {
         }
         if let Some(max_read) = self.max_read {
             seq_print!(m, ",max_read={max_read}");
+        }
+        if self.blksize() != DEFAULT_BLKSIZE {
+            seq_print!(m, ",blksize={}", self.blksize());
         }
         if self.writes_in_place {
             m.write(b",writeback=inplace");
@@ -131,10 +144,9 @@ pub(crate) fn parse(
         (USER_ID, ParamValue::U32(uid)) => options.user_id = Some(*uid),
         (GROUP_ID, ParamValue::U32(gid)) => options.group_id = Some(*gid),
         (MAX_READ, ParamValue::U32(bytes)) => options.max_read = Some((*bytes).max(MIN_MAX_READ)),
+        (BLKSIZE, ParamValue::U32(bytes)) if fc.is_on_device() => options.blksize = Some(*bytes),
         (BLKSIZE, _) => {
-            fc.errorf(fmt!(
-                "blksize= is for block devices, which rfuse does not mount"
-            ));
+            fc.errorf(fmt!("blksize= is for block devices: mount -t rfuseblk"));
             return Err(EINVAL);
         }
         (SUBTYPE, ParamValue::String(_)) if options.subtype.is_some() => {

@@ -20,7 +20,10 @@ use rfuse_kapi::{
     inode::Inode,
     writeback::WritebackControl,
 };
-use rfuse_proto::{flags::InitFlags, op};
+use rfuse_proto::{
+    flags::InitFlags,
+    op::{self, Optional},
+};
 
 /// A read of up to so many pages that stands alone is attended: who asks for it waits for all of it.
 const ATTEND_MAX: usize = 32;
@@ -86,6 +89,25 @@ impl AddressSpaceOperations for Pages {
         };
         bytes.truncate(filled);
         Ok(bytes)
+    }
+
+    fn bmap(inode: &Inode<Fs>, block: u64) -> u64 {
+        let sb = inode.super_block();
+        let conn = &sb.data().conn;
+        if !sb.has_device() || conn.lacks(Optional::Bmap) {
+            return 0;
+        }
+        let nodeid = inode.data().nodeid();
+        let Ok(blocksize) = u32::try_from(sb.blocksize()) else {
+            return 0;
+        };
+        // Who asks can be told of no error.
+        let asked = conn.call(op::Bmap {
+            nodeid,
+            block,
+            blocksize,
+        });
+        asked.unwrap_or(0)
     }
 
     fn writepages(inode: &Inode<Fs>, wbc: WritebackControl<'_>) -> Result {

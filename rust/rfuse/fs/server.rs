@@ -39,6 +39,12 @@ impl Server {
     /// `EPERM` for mounters of other user namespaces, `EINVAL` without a tag, `ENODEV` if there is none with it; the
     /// context's log says so.
     pub(crate) fn by_tag(fc: &FsContext<'_, Fs>, mounter: &Namespaces) -> Result<Self> {
+        if fc.is_on_device() {
+            fc.errorf(fmt!(
+                "fd= is needed: a process serves what lies on a block device"
+            ));
+            return Err(EINVAL);
+        }
         if !mounter.is_initial() {
             fc.errorf(fmt!("a device can be mounted by the system's root alone"));
             return Err(EPERM);
@@ -60,7 +66,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// `EBADF`, `EINVAL` for a descriptor of something else, `EPERM` if it was opened in another user namespace;
+    /// `EBADF`, `EINVAL` for a descriptor of something else, and for a mount of a device by one that is in use, `EPERM` if it was opened in another user namespace;
     /// the context's log says so.
     pub(crate) fn by_fd(fc: &FsContext<'_, Fs>, fd: u32) -> Result<(Self, OpenFile<Client>)> {
         let file = OpenFile::<Client>::from_fd(fd).inspect_err(|_| {
@@ -71,6 +77,12 @@ impl Server {
             return Err(EPERM);
         }
         let channel = match file.data().channel() {
+            Ok(_) if fc.is_on_device() => {
+                fc.errorf(fmt!(
+                    "fd={fd} is another mount's, and a device has one of its own"
+                ));
+                return Err(EINVAL);
+            }
             Ok(channel) => channel.clone(),
             Err(_) => Channel::new()?,
         };

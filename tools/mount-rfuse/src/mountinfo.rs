@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Mount {
     /// Its number in the kernel.
     pub id: u64,
-    /// The minor number of its device, which is that of the superblock's connection.
-    pub minor: u32,
+    /// The number of its device in the kernel's encoding, which is that of the superblock's connection.
+    pub device: u32,
     /// Where, seen from the process's root.
     pub mount_point: PathBuf,
     /// Per-mount options, comma-separated.
@@ -54,13 +54,23 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     fields.find(|field| field == "-")?;
     Some(Mount {
         id,
-        minor: device.split_once(':')?.1.parse().ok()?,
+        device: encoded(&device)?,
         mount_point: mount_point.into(),
         per_mount: per_mount.into_string().ok()?,
         fs_type: fields.next()?.into_string().ok()?,
         source: fields.next()?,
         superblock: fields.next()?.to_string_lossy().into_owned(),
     })
+}
+
+/// How many bits of a device number in the kernel's encoding are the minor part.
+const MINORBITS: u32 = 20;
+
+/// What the kernel makes of `MAJOR:MINOR`, `MKDEV`.
+fn encoded(device: &str) -> Option<u32> {
+    let (major, minor) = device.split_once(':')?;
+    let major: u32 = major.parse().ok()?;
+    Some(major.checked_mul(1 << MINORBITS)? | minor.parse::<u32>().ok()?)
 }
 
 /// Undoes the kernel's `\ooo` for blanks and backslashes.
@@ -157,13 +167,17 @@ mod tests {
             parse(line),
             [Mount {
                 id: 99,
-                minor: 45,
+                device: 45,
                 mount_point: "/mnt/with blank\\\t".into(),
                 per_mount: "ro,noatime".into(),
                 fs_type: "virtiofs".into(),
                 source: "my tag".into(),
                 superblock: "ro,dax=never".into(),
             }]
+        );
+        assert_eq!(
+            parse(b"1 2 7:3 / /m rw - rfuseblk /dev/loop3 rw")[0].device,
+            0x70_0003
         );
         assert_eq!(parse(PLAIN.as_bytes())[0].fs_type, "proc");
         assert_eq!(
@@ -195,6 +209,7 @@ mod tests {
             "1 2 0:3 / /m rw - tmpfs",
             "1 2 03 / /m rw - tmpfs t rw",
             "1 2 0:x / /m rw - tmpfs t rw",
+            "1 2 4096:1 / /m rw - tmpfs t rw",
         ] {
             assert_eq!(parse(line.as_bytes()), [], "{line}");
         }

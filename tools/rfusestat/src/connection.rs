@@ -17,6 +17,9 @@ use crate::operation::{self, Operations};
 /// Where the control file system is mounted.
 const CONTROL: &str = "sys/fs/rfuse/connections";
 
+/// The names of our types, those of the kernel's own client among them: rfuse may have them.
+const TYPES: [&str; 5] = ["rfuse", "rfuseblk", "fuse", "fuseblk", "virtiofs"];
+
 /// The files that its state is read from.
 const FILES: [&str; 3] = ["stats", "latency", "waiting"];
 
@@ -90,14 +93,14 @@ fn all(root: &Path) -> Result<Vec<Connection>> {
     let mut seen = HashSet::new();
     Ok(mounts
         .into_iter()
-        .filter(|mount| mount.fs_type == "rfuse" || mount.fs_type.starts_with("rfuse."))
+        .filter(|mount| TYPES.contains(&mount.fs_type.split('.').next().unwrap_or_default()))
         // Others are of the same superblock.
-        .filter(|mount| seen.insert(mount.minor))
+        .filter(|mount| seen.insert(mount.device))
         .map(|mount| Connection {
-            folder: control.join(mount.minor.to_string()),
+            folder: control.join(mount.device.to_string()),
             mount,
         })
-        // Submounts have no connection of their own.
+        // Submounts have no connection of their own, and mounts of the kernel's own client have none here.
         .filter(|connection| connection.folder.exists())
         .collect())
 }
@@ -116,7 +119,7 @@ impl Connection {
         let state = State {
             mount_point: self.mount.mount_point.clone(),
             source: self.mount.source.to_string_lossy().into_owned(),
-            connection: self.mount.minor,
+            connection: self.mount.device,
             waiting: waiting.trim().parse()?,
             seconds: None,
             operations: operation::parse(stats, latency)
