@@ -56,6 +56,8 @@ class DeviceSiege(Siege):
             if time.monotonic() > end:
                 raise Fault("neither mounted nor refused")
             time.sleep(0.02)
+        if not os.path.exists(self.control):
+            raise Fault(f"the daemon does not start (status {self.child.returncode}): {words}")
         return is_mounted(self.point)
 
     def unmount(self):
