@@ -156,15 +156,16 @@ impl Channel {
         waits: bool,
     ) -> Result<(Copying<'a>, OwnedRequest)> {
         loop {
+            if waits {
+                self.pending.wait(|| self.is_cut())?;
+            }
             let copying = self.begin_copy(client).ok_or(ENODEV)?;
-            if let Some(request) = self.pending.next(client.count_read()) {
-                return Ok((copying, request));
+            match self.pending.next(client.count_read()) {
+                Some(request) => return Ok((copying, request)),
+                None if !waits => return Err(EAGAIN),
+                // Another reader was faster.
+                None => {}
             }
-            drop(copying);
-            if !waits {
-                return Err(EAGAIN);
-            }
-            self.pending.wait(|| self.is_cut())?;
         }
     }
 

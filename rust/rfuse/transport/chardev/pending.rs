@@ -167,8 +167,7 @@ impl Pending {
     /// After the end it is given back, as by all that follow.
     pub(super) fn push(&self, request: OwnedRequest, is_sync: bool) -> Result<(), OwnedRequest> {
         let here = self.here();
-        let lane = self.lanes_from(here).next();
-        match lane {
+        match self.lanes.get(here) {
             Some(lane) => lane.requests.push_back(request)?,
             None => return Err(request),
         }
@@ -301,7 +300,7 @@ impl Pending {
     ///
     /// `ERESTARTSYS` when a signal is pending.
     pub(super) fn wait(&self, is_cut: impl Fn() -> bool) -> Result {
-        let lane = self.lanes_from(self.here()).next().ok_or(ENODEV)?;
+        let lane = self.lanes.get(self.here()).ok_or(ENODEV)?;
         lane.readers.wait(|| is_cut() || !self.is_empty())
     }
 
