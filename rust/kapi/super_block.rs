@@ -89,10 +89,13 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { (*self.as_ptr()).s_blocksize }
     }
 
-    /// The next mount of the same device is not to find it (`retire_super`). May sleep.
+    /// The next mount of the device it lies on, if it lies on one, is not to find it (`retire_super`). May sleep; not
+    /// with the superblock locked.
     pub fn retire(&self) {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::retire_super(self.as_ptr()) };
+        if self.has_device() {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::retire_super(self.as_ptr()) };
+        }
     }
 
     /// Drops all dentries that nobody uses (`shrink_dcache_sb`). May sleep.
@@ -305,8 +308,8 @@ impl<'a, T: FileSystem> NewSuper<'a, T> {
         }
     }
 
-    /// Gives the superblock a backing device of its own, instead of that of the block device it lies on: `ra_pages` bounds readahead, `io_pages` is
-    /// the preferred size of a read; both in pages.
+    /// Gives the superblock a backing device of its own, instead of that of the block device it lies on: `ra_pages`
+    /// bounds readahead, `io_pages` is the preferred size of a read; both in pages.
     ///
     /// To be called once; `EBUSY` if it was.
     pub fn setup_bdi(&mut self, ra_pages: usize, io_pages: usize) -> Result {

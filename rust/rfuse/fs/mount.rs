@@ -274,14 +274,13 @@ impl FileSystem for Fs {
         if sb.data().root == ROOT_ID {
             sb.data().conn.abort();
         }
-        if sb.has_device() {
-            // The next mount has another server.
-            sb.retire();
-        }
+        // The next mount has another server.
+        sb.retire();
     }
 
     fn show_options(root: &Dentry<Self>, m: &SeqFile) -> Result {
-        root.super_block().data().options.show(m);
+        let sb = root.super_block();
+        sb.data().options.show(m, sb.has_device());
         Ok(())
     }
 

@@ -101,8 +101,8 @@ impl Options {
         self.blksize.unwrap_or(DEFAULT_BLKSIZE)
     }
 
-    /// Shows what differs from what a mount has by itself.
-    pub(crate) fn show(&self, m: &SeqFile) {
+    /// Shows what differs from what a mount has by itself, on a device if `is_on_device`.
+    pub(crate) fn show(&self, m: &SeqFile, is_on_device: bool) {
         if let (Some(_), Some(uid), Some(gid)) = (self.fd, self.user_id, self.group_id) {
             seq_print!(m, ",user_id={uid},group_id={gid}");
         }
@@ -117,7 +117,7 @@ impl Options {
         if let Some(max_read) = self.max_read {
             seq_print!(m, ",max_read={max_read}");
         }
-        if self.blksize() != DEFAULT_BLKSIZE {
+        if is_on_device && self.blksize() != DEFAULT_BLKSIZE {
             seq_print!(m, ",blksize={}", self.blksize());
         }
         if self.writes_in_place {

@@ -66,8 +66,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// `EBADF`, `EINVAL` for a descriptor of something else, and for a mount of a device by one that is in use, `EPERM` if it was opened in another user namespace;
-    /// the context's log says so.
+    /// `EBADF`, `EINVAL` for a descriptor of something else, and for a mount of a device by one that is in use,
+    /// `EPERM` if it was opened in another user namespace; the context's log says so.
     pub(crate) fn by_fd(fc: &FsContext<'_, Fs>, fd: u32) -> Result<(Self, OpenFile<Client>)> {
         let file = OpenFile::<Client>::from_fd(fd).inspect_err(|_| {
             fc.errorf(fmt!("fd={fd} is not an open file of /dev/rfuse"));
