@@ -21,6 +21,7 @@ use kernel::{
 use rfuse_kapi::{
     handoff::{Chain, Waiter},
     poll::{Events, PollTable},
+    read_once::ReadOnce,
     seq_file::{seq_print, SeqFile, SeqFileExt},
     transfer::Transfer,
     wait::WaitQueue,
@@ -142,7 +143,7 @@ impl Channel {
 
     /// The least that a reader must have room for, in bytes.
     pub(super) fn min_read(&self) -> usize {
-        self.min_read.load(Relaxed)
+        self.min_read.read_once()
     }
 
     /// The next request or message for `client` to read, as soon as there is one.
@@ -180,7 +181,7 @@ impl Channel {
     }
 
     fn is_cut(&self) -> bool {
-        self.is_cut.load(Relaxed)
+        self.is_cut.read_once()
     }
 
     /// What was to be read goes back, for the next reader; without one to come it ends. May sleep.
@@ -299,14 +300,14 @@ impl Transport for Channel {
         message: OwnedRequest,
         waiter: &Waiter<Request>,
     ) -> Result<(), OwnedRequest> {
-        if self.no_interrupt.load(Relaxed) {
+        if self.no_interrupt.read_once() {
             return Err(message);
         }
         self.pending.interrupt(message, waiter)
     }
 
     fn heeds_signals(&self) -> bool {
-        !self.no_interrupt.load(Relaxed)
+        !self.no_interrupt.read_once()
     }
 
     fn take_back(&self, waiter: &Waiter<Request>) -> Option<OwnedRequest> {

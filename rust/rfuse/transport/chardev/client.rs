@@ -30,6 +30,7 @@ use rfuse_kapi::{
     handoff::Chain,
     misc_device::{MiscDevice, OpenFile},
     poll::{Events, PollTable, Signals},
+    read_once::ReadOnce,
     transfer::Transfer,
     user_copy::{
         copy_from_peer, copy_to_peer, fault_in_iov_iter_readable, fault_in_iov_iter_writeable,
@@ -116,7 +117,7 @@ impl Client {
 
     /// Whether the mount is to wait for the answer to INIT.
     pub(crate) fn waits_for_init(&self) -> bool {
-        self.waits_for_init.load(Relaxed)
+        self.waits_for_init.read_once()
     }
 
     /// Something is about to be copied, until [`Self::end_copy`].
@@ -136,7 +137,7 @@ impl Client {
 
     /// Somebody looks for something to read: how often somebody has before, about.
     pub(super) fn count_read(&self) -> usize {
-        let count = self.reads.load(Relaxed).wrapping_add(1);
+        let count = self.reads.read_once().wrapping_add(1);
         self.reads.store(count, Relaxed);
         count
     }

@@ -18,6 +18,7 @@ use rfuse_kapi::{
     cpu,
     handoff::{Chain, Waiter},
     poll::{PollTable, Signals},
+    read_once::ReadOnce,
     wait::{ExclusiveQueue, PollQueue},
 };
 use rfuse_proto::op::INTERRUPT_BIT;
@@ -108,7 +109,7 @@ impl Pending {
 
     /// The lane of this processor.
     fn here(&self) -> usize {
-        match self.width.load(Relaxed) {
+        match self.width.read_once() {
             0 | 1 => 0,
             width => cpu::current().checked_rem(width).unwrap_or(0),
         }
@@ -228,7 +229,7 @@ impl Pending {
 
     /// The request with this number was read: an interrupt that waited for it follows.
     pub(super) fn was_read(&self, unique: u64) {
-        if !self.has_interrupts.load(Relaxed) {
+        if !self.has_interrupts.read_once() {
             return;
         }
         let Some(message) = self.early.remove_first(|it| it.interrupts(unique)) else {
@@ -242,7 +243,7 @@ impl Pending {
 
     /// There is no use any more in interrupting the request with this number.
     pub(super) fn drop_interrupt(&self, unique: u64) {
-        if self.has_interrupts.load(Relaxed) {
+        if self.has_interrupts.read_once() {
             let of_it = |it: &OwnedRequest| it.interrupts(unique);
             let _ = [&self.interrupts, &self.early, &self.forgets]
                 .into_iter()

@@ -13,6 +13,7 @@ use kernel::{
 };
 use rfuse_kapi::{
     handoff::{Chain, Waiter},
+    read_once::ReadOnce,
     transfer::Transfer,
 };
 
@@ -42,7 +43,7 @@ impl Queue {
 
     /// How many requests it has, as of now. Takes no lock.
     pub(super) fn len(&self) -> usize {
-        self.len.load(Relaxed)
+        self.len.read_once()
     }
 
     /// Appends a request. Whoever looks for those who wait after that finds those who did not see it.
