@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import select
 import struct
@@ -70,6 +71,12 @@ def clone_of(descriptor):
 def read(descriptor, size=BUFFER):
     """The next request."""
     return Request(os.read(descriptor, size))
+
+
+def read_afresh(descriptor):
+    """The next request, read into memory that is not there yet."""
+    with mmap.mmap(-1, BUFFER) as memory:
+        return Request(memory[:os.readv(descriptor, [memory])])
 
 
 def message(unique, payload=b"", error=0):

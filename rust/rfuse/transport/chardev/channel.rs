@@ -184,9 +184,9 @@ impl Channel {
         self.is_cut.read_once()
     }
 
-    /// What was to be read goes back, for the next reader; without one to come it ends. May sleep.
-    pub(super) fn put_back(&self, request: OwnedRequest) {
-        if let Err(request) = self.pending.push_front(request) {
+    /// What was to be read goes back to the lane `first`, for the next reader; without one to come it ends. May sleep.
+    pub(super) fn put_back(&self, request: OwnedRequest, first: usize) {
+        if let Err(request) = self.pending.push_front(request, first) {
             let mut late = Chain::new();
             late.push_back(request);
             self.end_all(late, ENODEV);
@@ -214,11 +214,14 @@ impl Channel {
         for client in self.clients.lock().iter() {
             read.append(&mut client.take_all());
         }
+        // One lane for all, or the order would be lost.
+        let lane = self.pending.here();
         while let Some(mut latest) = take_latest(&mut read) {
             self.pending.drop_interrupt(latest.unique());
             latest.resend();
-            self.put_back(latest);
+            self.put_back(latest, lane);
         }
+        self.pending.signals().notify();
     }
 
     /// Who hears of what the server tells unasked.

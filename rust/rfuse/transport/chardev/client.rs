@@ -182,7 +182,7 @@ impl Client {
             Err(_) => {
                 // Whoever serves the fault may need an answer to this request, or never come back.
                 drop(copying);
-                channel.put_back(request);
+                channel.put_back(request, channel.pending().here());
                 match fault_in_iov_iter_writeable(iter, len) {
                     0 => Ok(None),
                     _ => Err(EFAULT),

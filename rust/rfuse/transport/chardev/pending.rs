@@ -108,7 +108,7 @@ impl Pending {
     }
 
     /// The lane of this processor.
-    fn here(&self) -> usize {
+    pub(super) fn here(&self) -> usize {
         match self.width.read_once() {
             0 | 1 => 0,
             width => cpu::current().checked_rem(width).unwrap_or(0),
@@ -172,26 +172,30 @@ impl Pending {
             Some(lane) => lane.requests.push_back(request)?,
             None => return Err(request),
         }
-        self.wake(here, is_sync);
+        self.tell(here, is_sync);
         Ok(())
     }
 
-    /// What was read goes back to where it was.
+    /// What was read goes back, before all else, to the lane `first` if it is a request. Nobody gets a signal once
+    /// more.
     ///
     /// # Errors
     ///
     /// As [`Self::push`].
-    pub(super) fn push_front(&self, request: OwnedRequest) -> Result<(), OwnedRequest> {
+    pub(super) fn push_front(
+        &self,
+        request: OwnedRequest,
+        first: usize,
+    ) -> Result<(), OwnedRequest> {
         match (request.opcode(), request.is_interrupt()) {
             (None, _) => self.forgets.push_front(request)?,
             (_, true) => self.interrupts.push_front(request)?,
-            // Always on the same lane: what is put back one by one stays in order.
-            (_, false) => match self.lanes.first() {
+            (_, false) => match self.lanes.get(first) {
                 Some(lane) => lane.requests.push_front(request)?,
                 None => return Err(request),
             },
         }
-        self.wake(self.here(), false);
+        self.wake(first, false);
         Ok(())
     }
 
@@ -203,7 +207,7 @@ impl Pending {
     /// As [`Self::push`].
     pub(super) fn push_message(&self, message: OwnedRequest) -> Result<(), OwnedRequest> {
         self.forgets.push_back(message)?;
-        self.wake(self.here(), false);
+        self.tell(self.here(), false);
         Ok(())
     }
 
@@ -237,7 +241,7 @@ impl Pending {
         };
         // After the end nobody is to be told.
         if self.interrupts.push_back(message).is_ok() {
-            self.wake(self.here(), false);
+            self.tell(self.here(), false);
         }
     }
 
@@ -313,6 +317,11 @@ impl Pending {
         if self.pollers.is_active() {
             self.pollers.wake_one();
         }
+    }
+
+    /// As [`Self::wake`], and a signal for whoever asked for that: there is something new.
+    fn tell(&self, first: usize, is_sync: bool) {
+        self.wake(first, is_sync);
         self.signals.notify();
     }
 
