@@ -84,9 +84,10 @@ impl<T: FileSystem> SuperBlock<T> {
     }
 
     /// The size of a block, in bytes: a page, unless [`NewSuper::set_blocksize`] set it.
-    pub fn blocksize(&self) -> usize {
+    pub fn blocksize(&self) -> u32 {
+        // CAST: No more than the largest folio.
         // SAFETY: By the type invariant; set while it is filled.
-        unsafe { (*self.as_ptr()).s_blocksize }
+        unsafe { (*self.as_ptr()).s_blocksize as u32 }
     }
 
     /// The next mount of the device it lies on, if it lies on one, is not to find it (`retire_super`). May sleep; not

@@ -95,7 +95,7 @@ pub(crate) fn getattr(
     if blksize != 0 {
         stat.set_blksize(blksize);
     } else if inode.super_block().has_device() {
-        stat.set_blksize(u32::try_from(inode.super_block().blocksize())?);
+        stat.set_blksize(inode.super_block().blocksize());
     }
     if let Some(btime) = wants_btime.then(|| node.btime()).flatten() {
         stat.set_btime(timespec(btime));

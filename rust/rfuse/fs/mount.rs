@@ -55,8 +55,6 @@ pub(crate) struct Mount {
     pub(crate) server: Server,
     /// The node of the root: another one if it is mounted below a mount of the same server.
     root: u64,
-    /// It lies on a block device.
-    is_on_device: bool,
     /// INIT was answered, and all users may use it: there is nothing to look at.
     is_open: Atomic<bool>,
     /// Who may use it, if not all.
@@ -126,7 +124,7 @@ impl FileSystem for Fs {
             context.root = Some(point.root()?);
             point.mount.conn.join();
             let (conn, server) = (point.mount.conn.clone(), point.mount.server.clone());
-            return Mount::new(conn, options, server, point.nodeid, false);
+            return Mount::new(conn, options, server, point.nodeid);
         }
         let mounter = Namespaces::of_mounter(fc);
         let server = match options.fd {
@@ -142,7 +140,7 @@ impl FileSystem for Fs {
         if fc.is_on_device() {
             conn.trust_server();
         }
-        let mount = Mount::new(conn, options, server, ROOT_ID, fc.is_on_device())?;
+        let mount = Mount::new(conn, options, server, ROOT_ID)?;
         context.root = mount
             .reach(fc, context.file.as_ref(), is_new)
             .inspect_err(|_| mount.conn.leave())?;
@@ -289,10 +287,10 @@ impl FileSystem for Fs {
         // Not before: it may be what ends the wait.
         if mount.root == ROOT_ID {
             mount.conn.disappear();
-        }
-        if mount.is_on_device {
-            // While it has the device still: nobody else is to open that before the server is done with it.
-            mount.conn.say_farewell();
+            if mount.conn.is_to_process() && mount.conn.trusts_server() {
+                // While it has its block device still: nobody else is to open that before the server is done with it.
+                mount.conn.say_farewell();
+            }
         }
     }
 
@@ -318,7 +316,6 @@ impl Mount {
         options: Options,
         server: Server,
         root: u64,
-        is_on_device: bool,
     ) -> Result<Arc<Self>> {
         let joined = conn.clone();
         let owner = options.owner();
@@ -328,7 +325,6 @@ impl Mount {
             options,
             server,
             root,
-            is_on_device,
             is_open: Atomic::new(false),
         };
         Arc::new(mount, GFP_KERNEL).map_err(|_| {

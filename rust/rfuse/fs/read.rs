@@ -97,15 +97,11 @@ impl AddressSpaceOperations for Pages {
         if !sb.has_device() || conn.lacks(Optional::Bmap) {
             return 0;
         }
-        let nodeid = inode.data().nodeid();
-        let Ok(blocksize) = u32::try_from(sb.blocksize()) else {
-            return 0;
-        };
         // Who asks can be told of no error.
         let asked = conn.call(op::Bmap {
-            nodeid,
+            nodeid: inode.data().nodeid(),
             block,
-            blocksize,
+            blocksize: sb.blocksize(),
         });
         asked.unwrap_or(0)
     }

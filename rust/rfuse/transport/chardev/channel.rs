@@ -193,7 +193,7 @@ impl Channel {
         }
     }
 
-    /// What is to be read, and who of its callers wants the answer no more.
+    /// What is to be read.
     pub(super) fn pending(&self) -> &Pending {
         &self.pending
     }

@@ -10,10 +10,7 @@ use rfuse_kapi::handoff::Chain;
 const BUCKETS: usize = 256;
 
 /// Requests by number.
-pub(super) struct Processing {
-    buckets: KVec<Chain<Request>>,
-    len: usize,
-}
+pub(super) struct Processing(KVec<Chain<Request>>);
 
 impl Processing {
     /// None. May sleep.
@@ -26,34 +23,30 @@ impl Processing {
         for _ in 0..BUCKETS {
             buckets.push(Chain::new(), GFP_KERNEL)?;
         }
-        Ok(Self { buckets, len: 0 })
+        Ok(Self(buckets))
     }
 
     fn bucket(&mut self, unique: u64) -> Option<&mut Chain<Request>> {
         // Numbers are even.
         let index = (unique >> 1) as usize & BUCKETS.wrapping_sub(1);
-        self.buckets.get_mut(index)
+        self.0.get_mut(index)
     }
 
     pub(super) fn add(&mut self, request: OwnedRequest) {
         if let Some(bucket) = self.bucket(request.unique()) {
             bucket.push_back(request);
-            self.len = self.len.saturating_add(1);
         }
     }
 
-    /// How many they are.
+    /// How many they are. Counts them.
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.0.iter().flat_map(Chain::iter).count()
     }
 
     /// Takes the request with this number out.
     pub(super) fn take(&mut self, unique: u64) -> Option<OwnedRequest> {
-        let taken = self
-            .bucket(unique)?
-            .remove_first(|request| request.unique() == unique)?;
-        self.len = self.len.saturating_sub(1);
-        Some(taken)
+        self.bucket(unique)?
+            .remove_first(|request| request.unique() == unique)
     }
 
     /// Whether the request with this number is here.
@@ -65,20 +58,18 @@ impl Processing {
     /// Those that `wanted` is said of.
     pub(super) fn extract(&mut self, wanted: impl Fn(&OwnedRequest) -> bool) -> Chain<Request> {
         let mut found = Chain::new();
-        for bucket in &mut self.buckets {
+        for bucket in &mut self.0 {
             found.append(&mut bucket.extract(&wanted));
         }
-        self.len = self.len.saturating_sub(found.iter().count());
         found
     }
 
     /// All of them.
     pub(super) fn take_all(&mut self) -> Chain<Request> {
         let mut all = Chain::new();
-        for bucket in &mut self.buckets {
+        for bucket in &mut self.0 {
             all.append(bucket);
         }
-        self.len = 0;
         all
     }
 }
