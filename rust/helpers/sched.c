@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/poll.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -49,6 +51,47 @@ __rfuse_helper void rfuse_helper_pagefault_disable(void)
 __rfuse_helper void rfuse_helper_pagefault_enable(void)
 {
 	pagefault_enable();
+}
+
+/* What the kernel crate has too, but out of line in the kernel, far from this module. */
+__rfuse_helper void rfuse_helper_near_spin_lock(spinlock_t *lock)
+{
+	spin_lock(lock);
+}
+
+__rfuse_helper void rfuse_helper_near_spin_unlock(spinlock_t *lock)
+{
+	spin_unlock(lock);
+}
+
+__rfuse_helper void rfuse_helper_near_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+__rfuse_helper void rfuse_helper_near_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+__rfuse_helper unsigned int rfuse_helper_near_processor_id(void)
+{
+	return raw_smp_processor_id();
+}
+
+__rfuse_helper struct task_struct *rfuse_helper_near_current(void)
+{
+	return current;
+}
+
+__rfuse_helper void rfuse_helper_set_current_state(unsigned int state)
+{
+	set_current_state(state);
+}
+
+__rfuse_helper bool rfuse_helper_current_signal_pending_state(unsigned int state)
+{
+	return signal_pending_state(state, current);
 }
 
 __rfuse_helper bool rfuse_helper_wait_queue_active(struct wait_queue_head *head)

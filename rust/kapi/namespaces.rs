@@ -102,6 +102,7 @@ pub struct Owner {
 impl Owner {
     /// Whether all user ids of the current task, real, effective and saved, are the user's, and all its group ids the
     /// group's.
+    #[inline]
     pub fn is_all_of_current(&self) -> bool {
         let (uid, gid) = (self.uid.val, self.gid.val);
         // SAFETY: The current task has its credentials while it is in a call.

@@ -101,6 +101,7 @@ impl Signals {
     }
 
     /// There is something to read. Any context.
+    #[inline]
     pub fn notify(&self) {
         // CAST: The constants are small.
         // SAFETY: The list is valid as long as this is.

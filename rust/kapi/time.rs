@@ -53,6 +53,7 @@ pub fn local_clock() -> u64 {
 }
 
 /// Converts nanoseconds to ticks, rounded down; every `u64` is a valid argument. Any context.
+#[inline]
 pub fn nsecs_to_jiffies64(nsecs: u64) -> u64 {
     // SAFETY: It only computes, with a division by a constant.
     unsafe { bindings::nsecs_to_jiffies64(nsecs) }

@@ -13,7 +13,7 @@ use crate::{
     bindings,
     transfer::{Buffers, Part, Transfer},
 };
-use core::ptr;
+use core::{mem::MaybeUninit, ptr, slice};
 use kernel::{
     iov::{IovIterDest, IovIterSource},
     prelude::*,
@@ -24,6 +24,7 @@ use kernel::{
 struct NoFaults(NotThreadSafe);
 
 impl NoFaults {
+    #[inline]
     fn new() -> Self {
         // SAFETY: Undone on drop, by the same thread.
         unsafe { bindings::pagefault_disable() };
@@ -32,6 +33,7 @@ impl NoFaults {
 }
 
 impl Drop for NoFaults {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: Goes with the call in `new`.
         unsafe { bindings::pagefault_enable() };
@@ -107,6 +109,44 @@ impl FromPeer<'_, '_, '_> {
     }
 }
 
+/// The beginning of what a peer writes.
+///
+/// # Invariants
+///
+/// `bytes` were read from `rest` just now.
+pub struct Head<'h, 'i, 's> {
+    bytes: &'h [u8],
+    rest: &'i mut IovIterSource<'s>,
+}
+
+impl<'h, 'i, 's> Head<'h, 'i, 's> {
+    /// Copies the beginning of `rest` to `room`. May sleep.
+    pub fn read(rest: &'i mut IovIterSource<'s>, room: &'h mut [MaybeUninit<u8>]) -> Self {
+        let len = rest.copy_from_iter_raw(room).len();
+        // SAFETY: So many were copied.
+        let bytes = unsafe { slice::from_raw_parts(room.as_ptr().cast(), len) };
+        // INVARIANT: As was said.
+        Self { bytes, rest }
+    }
+
+    /// The bytes: fewer than there was room for only if the peer has no more, or its memory is bad.
+    pub fn bytes(&self) -> &'h [u8] {
+        self.bytes
+    }
+
+    /// The bytes, and what follows them.
+    pub fn into_parts(self) -> (&'h [u8], &'i mut IovIterSource<'s>) {
+        (self.bytes, self.rest)
+    }
+
+    /// All that follows the first `len` bytes.
+    pub fn after(self, len: usize) -> &'i mut IovIterSource<'s> {
+        // SAFETY: By the type invariant, so much was read.
+        unsafe { self.rest.revert(self.bytes.len().saturating_sub(len)) };
+        self.rest
+    }
+}
+
 impl<'a> Buffers<'a> for FromPeer<'_, '_, '_> {
     fn max_part(&self) -> usize {
         usize::MAX
@@ -119,6 +159,9 @@ impl<'a> Buffers<'a> for FromPeer<'_, '_, '_> {
     fn written_by_peer(&mut self, part: Part<'a>) -> Result {
         let from_head = self.take_head(&part);
         let wanted = (part.len() - from_head).min(self.iter.len());
+        if wanted == 0 {
+            return Ok(());
+        }
         // SAFETY: As in `take_head`; the iterator is valid.
         let copied = unsafe {
             bindings::_copy_from_iter(
@@ -151,7 +194,7 @@ pub fn copy_from_peer<T: Transfer>(
         copied: 0,
     };
     let result = {
-        let _no_faults = NoFaults::new();
+        let _no_faults = (!copy.iter.is_empty()).then(NoFaults::new);
         request.buffers(&mut copy)
     };
     let copied = copy.copied;

@@ -11,6 +11,7 @@
 use crate::{
     bindings,
     handoff::{Chain, Owned, Waiter},
+    rcu::ReadLock,
     transfer::{Buffers, Part, Transfer},
 };
 use core::ptr::NonNull;
@@ -18,7 +19,7 @@ use kernel::{
     error::to_result,
     interrupt::LocalInterruptDisabled,
     prelude::*,
-    sync::{new_spinlock_irq, rcu, SpinLockIrq},
+    sync::{new_spinlock_irq, SpinLockIrq},
 };
 
 /// The segments of one request.
@@ -350,7 +351,7 @@ impl<T: Transfer> Queue<T> {
     /// go to `failed`. Does not sleep.
     pub fn submit_all(&self, requests: &mut Chain<T>, failed: &mut Chain<T>) {
         // Keeps the virtqueue alive for a notification outside of the lock.
-        let _rcu = rcu::read_lock();
+        let _rcu = ReadLock::new();
         let mut ring = self.ring.lock();
         while let Some(request) = requests.pop_front() {
             if !ring.parked.is_empty() {

@@ -47,6 +47,7 @@ impl WaitQueue {
     }
 
     /// Whether anybody waits (`wq_has_sleeper`). Any context.
+    #[inline]
     pub fn is_active(&self) -> bool {
         // SAFETY: By the type invariant; looks at one pointer.
         unsafe { bindings::wait_queue_active(self.head.get()) }
@@ -208,6 +209,7 @@ impl ExclusiveQueue {
     /// Wakes a task, if one waits that was not woken yet: whether it did. `is_sync` says that the caller is about
     /// to sleep, so that the task may as well run on this processor. Who waits is looked for without a barrier.
     /// Any context.
+    #[inline]
     pub fn wake_one(&self, is_sync: bool) -> bool {
         if !self.queue.is_active() {
             return false;

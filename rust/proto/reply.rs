@@ -173,6 +173,7 @@ impl fmt::Display for Fault {
 /// # Errors
 ///
 /// [`ReplyError::Server`] for the server's own error, [`ReplyError::Bad`] for a malformed reply.
+#[inline]
 pub fn check(
     header: &OutHeader,
     used: usize,
@@ -187,6 +188,7 @@ pub fn check(
     tail_length(used, fixed, tail_max).map_err(ReplyError::Bad)
 }
 
+#[inline]
 fn check_head(header: &OutHeader, used: usize, unique: u64) -> Result<(), Fault> {
     if used < HEAD {
         return Err(Fault::NoHead { used });
@@ -204,6 +206,7 @@ fn check_head(header: &OutHeader, used: usize, unique: u64) -> Result<(), Fault>
     Ok(())
 }
 
+#[inline]
 fn server_error(error: i32, used: usize) -> Result<Option<Errno>, Fault> {
     if error == 0 {
         return Ok(None);

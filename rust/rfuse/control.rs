@@ -98,14 +98,14 @@ fn used(conn: &Connection) -> impl Iterator<Item = (&'static str, Sums)> + '_ {
     Opcode::ALL
         .iter()
         .map(|opcode| (opcode.name(), conn.sums(*opcode)))
-        .filter(|(_, sums)| sums.requests > 0)
+        .filter(|(_, sums)| sums.requests() > 0)
 }
 
 fn stats(conn: &Connection, m: &SeqFile) {
     m.write(b"# operation requests errors bytes_sent bytes_received\n");
     for (name, sums) in used(conn) {
+        let requests = sums.requests();
         let Sums {
-            requests,
             errors,
             sent,
             received,

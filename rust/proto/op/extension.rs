@@ -41,6 +41,7 @@ impl Extensions<'_> {
     };
 
     /// Length in bytes, in whole units of 8.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         let security = self.security.map_or(0, security_len);
         let group = self.group.map_or(0, |_| GROUPS_LEN);
@@ -48,6 +49,7 @@ impl Extensions<'_> {
     }
 
     /// Writes them to `room`, which is zeroed; the rest of it. `None` if it is too small.
+    #[inline]
     pub(super) fn write<'a>(&self, room: &'a mut [u8]) -> Option<&'a mut [u8]> {
         let room = match self.security {
             None => room,
@@ -55,16 +57,18 @@ impl Extensions<'_> {
         };
         match self.group {
             None => Some(room),
-            Some(group) => {
-                let head = ExtHeader {
-                    size: GROUPS_LEN as u32,
-                    type_: EXT_GROUPS,
-                };
-                let room = append(room, head.as_bytes(), false)?;
-                append(room, [1, group].as_bytes(), false)
-            }
+            Some(group) => write_group(group, room),
         }
     }
+}
+
+fn write_group(group: u32, room: &mut [u8]) -> Option<&mut [u8]> {
+    let head = ExtHeader {
+        size: GROUPS_LEN as u32,
+        type_: EXT_GROUPS,
+    };
+    let room = append(room, head.as_bytes(), false)?;
+    append(room, [1, group].as_bytes(), false)
 }
 
 fn security_len(context: Option<SecurityContext<'_>>) -> usize {

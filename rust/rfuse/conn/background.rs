@@ -9,18 +9,15 @@ use super::{
 };
 use crate::module_parameters;
 use kernel::{
-    new_spinlock,
     prelude::*,
-    sync::{
-        atomic::{Atomic, Relaxed},
-        SpinLock,
-    },
+    sync::atomic::{Atomic, Relaxed},
 };
 use rfuse_kapi::{
     handoff::{Chain, Gfp},
     ids::capable_sys_admin,
     memalloc::MemallocNofs,
     memory,
+    spin_lock::{new_spinlock, SpinLock},
 };
 use rfuse_proto::{op::Operation, wire::Opcode};
 

@@ -9,8 +9,12 @@ use super::{
     request::{OwnedRequest, Payload, Request, Role},
     Connection,
 };
-use kernel::{new_spinlock, prelude::*, sync::SpinLock};
-use rfuse_kapi::{handoff::Gfp, memalloc::MemallocNofs};
+use kernel::prelude::*;
+use rfuse_kapi::{
+    handoff::Gfp,
+    memalloc::MemallocNofs,
+    spin_lock::{new_spinlock, SpinLock},
+};
 use rfuse_proto::{dirent::Lookups, forget, op, wire::ForgetOne};
 
 /// The longest message, in bytes: one page.

@@ -2,7 +2,8 @@
 
 //! Waiting for what was under way when the wait began, however much begins meanwhile.
 
-use kernel::{new_spinlock, prelude::*, sync::SpinLock};
+use kernel::prelude::*;
+use rfuse_kapi::spin_lock::{new_spinlock, SpinLock};
 use rfuse_kapi::wait::WaitQueue;
 
 /// What the lock of [`Generations`] protects.

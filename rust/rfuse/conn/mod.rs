@@ -45,8 +45,13 @@ use kernel::{
     },
 };
 use rfuse_kapi::{
-    control_fs::ControlTree, handoff::Cache, namespaces::Namespaces, read_once::ReadOnce,
-    temp_pages::Reserve, wait::WaitQueue, workqueue::Workqueue,
+    control_fs::ControlTree,
+    handoff::Cache,
+    inline_atomic::{InlineAtomic, InlineRmw},
+    namespaces::Namespaces,
+    temp_pages::Reserve,
+    wait::WaitQueue,
+    workqueue::Workqueue,
 };
 use rfuse_proto::{
     flags::InitFlags,
@@ -269,7 +274,7 @@ impl Connection {
 
     /// Begins a new version of attributes.
     pub(crate) fn next_attr_version(&self) -> u64 {
-        self.attr_version.fetch_add(1, Relaxed).wrapping_add(1)
+        self.attr_version.add_relaxed(1).wrapping_add(1)
     }
 
     /// The number of the epoch of names. Any context.
@@ -482,7 +487,7 @@ impl Connection {
 
     /// Request numbers are even: the lowest bit marks the INTERRUPT for a request.
     fn next_unique(&self) -> u64 {
-        self.unique.fetch_add(2, Relaxed).wrapping_add(2)
+        self.unique.add_relaxed(2).wrapping_add(2)
     }
 
     /// The error of a request that never got an answer.

@@ -7,7 +7,11 @@ use kernel::{
     prelude::*,
     sync::atomic::{Atomic, Relaxed},
 };
-use rfuse_kapi::{cpu, time::local_clock};
+use rfuse_kapi::{
+    cpu,
+    inline_atomic::{InlineAtomic, InlineRmw},
+    time::local_clock,
+};
 use rfuse_proto::wire::Opcode;
 
 /// Requests that took less than 1, 2, 4, … µs, up to some 16 s; the last is for the rest.
@@ -22,8 +26,6 @@ const SHARDS: usize = 8;
 /// The sums of one operation.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sums {
-    /// Requests that came to their end.
-    pub(crate) requests: u64,
     /// Those that the server refused, or never answered.
     pub(crate) errors: u64,
     /// Bytes that the server was sent, headers included.
@@ -38,9 +40,17 @@ pub(crate) struct Sums {
     pub(crate) buckets: [u64; BUCKETS],
 }
 
+impl Sums {
+    /// Requests that came to their end.
+    pub(crate) fn requests(&self) -> u64 {
+        self.buckets
+            .iter()
+            .fold(0, |sum, count| sum.wrapping_add(*count))
+    }
+}
+
 /// One operation's counters of a few processors.
 struct Counters {
-    requests: Atomic<u64>,
     errors: Atomic<u64>,
     sent: Atomic<u64>,
     received: Atomic<u64>,
@@ -58,7 +68,6 @@ pub(super) struct Stats {
 impl Counters {
     const fn new() -> Self {
         Self {
-            requests: Atomic::new(0),
             errors: Atomic::new(0),
             sent: Atomic::new(0),
             received: Atomic::new(0),
@@ -79,7 +88,7 @@ impl Counters {
         {
             add(count, 1);
         }
-        let mut longest = self.longest.load(Relaxed);
+        let mut longest = self.longest.read_once();
         while longest < micros {
             match self.longest.cmpxchg(longest, micros, Relaxed) {
                 Ok(_) => return,
@@ -91,7 +100,6 @@ impl Counters {
     fn add_to(&self, sums: &mut Sums) {
         let more =
             |sum: &mut u64, count: &Atomic<u64>| *sum = sum.wrapping_add(count.load(Relaxed));
-        more(&mut sums.requests, &self.requests);
         more(&mut sums.errors, &self.errors);
         more(&mut sums.sent, &self.sent);
         more(&mut sums.received, &self.received);
@@ -104,7 +112,7 @@ impl Counters {
 }
 
 fn add(counter: &Atomic<u64>, more: u64) {
-    let _ = counter.fetch_add(more, Relaxed);
+    let _ = counter.add_relaxed(more);
 }
 
 impl Stats {
@@ -142,8 +150,9 @@ impl Connection {
             return;
         };
         debug_assert!((opcode.raw() as usize) < OPERATIONS);
-        add(&counters.requests, 1);
-        add(&counters.errors, u64::from(request.has_failed()));
+        if request.has_failed() {
+            add(&counters.errors, 1);
+        }
         add(&counters.sent, request.sent_len() as u64);
         add(&counters.received, request.received_len() as u64);
         counters.took(local_clock().saturating_sub(request.began_at()) / 1000);

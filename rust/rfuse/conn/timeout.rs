@@ -17,6 +17,7 @@ use kernel::{
     },
 };
 use rfuse_kapi::{
+    inline_atomic::InlineAtomic,
     ticker::{Tick, Ticker},
     time::{local_clock, nsecs_to_jiffies64},
 };
@@ -130,7 +131,7 @@ impl Connection {
     /// How long somebody waits for an answer, in jiffies; `None` for ever.
     #[inline]
     pub(super) fn patience(&self) -> Option<u64> {
-        match self.timeout.ticks.load(Relaxed) {
+        match self.timeout.ticks.read_once() {
             0 => None,
             ticks => Some(ticks),
         }

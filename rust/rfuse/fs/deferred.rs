@@ -8,11 +8,16 @@ use crate::conn::{
     Connection,
 };
 use kernel::{
-    new_spinlock,
     prelude::*,
-    sync::{aref::ARef, Arc, SpinLock},
+    sync::{aref::ARef, Arc},
 };
-use rfuse_kapi::{handoff::Gfp, inode::Inode, kiocb::Kiocb, queued_kiocb::QueuedKiocb};
+use rfuse_kapi::{
+    handoff::Gfp,
+    inode::Inode,
+    kiocb::Kiocb,
+    queued_kiocb::QueuedKiocb,
+    spin_lock::{new_spinlock, SpinLock},
+};
 use rfuse_proto::op::Operation;
 
 /// What is known of a transfer so far.

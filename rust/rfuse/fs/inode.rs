@@ -8,22 +8,22 @@ use super::{
 };
 use crate::conn::Connection;
 use kernel::{
-    new_spinlock,
     page::PAGE_SHIFT,
     prelude::*,
     sync::{
         aref::ARef,
         atomic::{Atomic, Relaxed},
-        Arc, SetOnce, SpinLock,
+        Arc, SetOnce,
     },
 };
 use rfuse_kapi::{
     address_space::AddressSpaceOps,
     file::FileOps,
     iget::{iget5_locked, ilookup5, Iget, NewInode, NewInodeParams},
+    inline_atomic::InlineAtomic,
     inode::{FileKind, Inode, InodeAttributes, LentInode},
     inode_operations::InodeOps,
-    read_once::ReadOnce,
+    spin_lock::{new_spinlock, SpinLock},
     super_block::SuperBlock,
     time::{jiffies64, nsecs_to_jiffies64, Timespec},
 };
@@ -214,13 +214,12 @@ impl Node {
         if self.has(TOUCHED) {
             self.change(TOUCHED, false);
         }
-        self.valid_until.store(deadline(valid), Relaxed);
-        let nanos = valid.as_nanos();
-        let ticks = match nanos {
-            u64::MAX => nanos,
-            _ => nsecs_to_jiffies64(nanos),
+        self.valid_until.write_once(deadline(valid));
+        let ticks = match valid.as_nanos() {
+            nanos @ (0 | u64::MAX) => nanos,
+            nanos => nsecs_to_jiffies64(nanos),
         };
-        self.valid_for.store(ticks, Relaxed);
+        self.valid_for.write_once(ticks);
     }
 
     /// When the node's data or names were changed last, as the server says.
@@ -322,8 +321,8 @@ impl Node {
 
     /// Takes over what the VFS has no place for.
     fn absorb(&self, state: &mut State, attributes: &Attributes) {
-        self.ino.store(attributes.ino, Relaxed);
-        self.blksize.store(attributes.blksize, Relaxed);
+        self.ino.write_once(attributes.ino);
+        self.blksize.write_once(attributes.blksize);
         state.mtime = attributes.mtime;
         if attributes.btime.is_some() {
             state.btime = attributes.btime;

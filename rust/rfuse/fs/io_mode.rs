@@ -7,17 +7,17 @@
 
 use super::{file::RegularFile, handle::Handle, inode::Node, mount::Fs};
 use kernel::{
-    new_spinlock,
     prelude::*,
     sync::{
         atomic::{Atomic, Relaxed},
-        Arc, SpinLock,
+        Arc,
     },
 };
 use rfuse_kapi::{
     backing_file::{BackingFile, BackingSource},
     file::{File, OpeningFile},
     inode::Inode,
+    spin_lock::{new_spinlock, SpinLock},
 };
 use rfuse_proto::flags::InitFlags;
 

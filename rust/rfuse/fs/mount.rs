@@ -28,10 +28,10 @@ use rfuse_kapi::{
     dentry::{Dentry, LentDentry},
     fs::{FileSystem, FsFlags},
     fs_context::{FsContext, Parameter, ParameterSpec},
+    inline_atomic::InlineAtomic,
     inode::{Inode, LentInode},
     misc_device::OpenFile,
     namespaces::{Namespaces, Owner},
-    read_once::ReadOnce,
     stat::StatFs,
     super_block::{FilledSuper, LockedSuper, NewSuper, SuperBlock},
     walk::{LookupFlags, Walk},
@@ -357,12 +357,13 @@ impl Mount {
         }
     }
 
-    #[cold]
     fn enter_closed(&self, may_sleep: bool) -> Result {
-        self.conn.wait_init(may_sleep)?;
-        if self.conn.negotiated().is_none() {
-            // It ended before anybody knew what the server can do.
-            return Err(ENOTCONN);
+        if !self.conn.is_connected() {
+            self.conn.wait_init(may_sleep)?;
+            if self.conn.negotiated().is_none() {
+                // It ended before anybody knew what the server can do.
+                return Err(ENOTCONN);
+            }
         }
         let ids = self.conn.ids();
         let may = match &self.owner {

@@ -15,15 +15,16 @@ use crate::conn::{
     Connection,
 };
 use kernel::{
-    new_mutex, new_spinlock,
+    new_mutex,
     prelude::*,
-    sync::{aref::ARef, Arc, Mutex, SpinLock},
+    sync::{aref::ARef, Arc, Mutex},
 };
 use rfuse_kapi::{
     handoff::Gfp,
     ids,
     inode::Inode,
     memalloc::{box_nofail, vec_nofail, MemallocNofs},
+    spin_lock::{new_spinlock, SpinLock},
     temp_pages::TempPages,
     wait::WaitQueue,
     writeback::{Sink, WritebackControl, WritebackRange},

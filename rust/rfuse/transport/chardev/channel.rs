@@ -20,8 +20,8 @@ use kernel::{
 };
 use rfuse_kapi::{
     handoff::{Chain, Waiter},
+    inline_atomic::InlineAtomic,
     poll::{Events, PollTable},
-    read_once::ReadOnce,
     seq_file::{seq_print, SeqFile, SeqFileExt},
     transfer::Transfer,
     wait::WaitQueue,

@@ -13,27 +13,28 @@ use crate::{
     },
     LocalModule,
 };
+use core::mem::MaybeUninit;
 use kernel::{
     ioctl::{_IO, _IOR, _IOW},
     iov::{IovIterDest, IovIterSource},
-    new_spinlock,
     prelude::*,
     seq_file::SeqFile,
     seq_print,
     sync::{
-        atomic::{Atomic, Full, Relaxed},
-        Arc, SetOnce, SpinLock,
+        atomic::{Atomic, Relaxed},
+        Arc, SetOnce,
     },
     uaccess::{UserPtr, UserSlice},
 };
 use rfuse_kapi::{
     handoff::Chain,
+    inline_atomic::{InlineAtomic, InlineRmw},
     misc_device::{MiscDevice, OpenFile},
     poll::{Events, PollTable, Signals},
-    read_once::ReadOnce,
+    spin_lock::{new_spinlock, SpinLock},
     transfer::Transfer,
     user_copy::{
-        copy_from_peer, copy_to_peer, fault_in_iov_iter_readable, fault_in_iov_iter_writeable,
+        copy_from_peer, copy_to_peer, fault_in_iov_iter_readable, fault_in_iov_iter_writeable, Head,
     },
     wait::WaitQueue,
 };
@@ -54,6 +55,9 @@ const BACKING_CLOSE: u32 = _IOW::<u32>(229, 2);
 
 /// `FUSE_DEV_IOC_SYNC_INIT`: `mount(2)` waits for the answer to INIT.
 const SYNC_INIT: u32 = _IO(229, 3);
+
+/// So many bytes of an answer are read at once, before its request is looked for: most answers are no longer.
+const HEAD: usize = 160;
 
 /// The longest notification, in bytes, but for data to store.
 const MAX_HEAD: usize = 1 << 20;
@@ -109,10 +113,16 @@ impl Client {
     /// As there; `EINTR` when a signal is pending.
     fn channel_of_mount(&self) -> Result<&Arc<Channel>> {
         if self.waits_for_init() {
-            self.attached
-                .wait_exclusive(|| self.channel.as_ref().is_some())?;
+            self.wait_for_mount()?;
         }
         self.channel()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_for_mount(&self) -> Result {
+        self.attached
+            .wait_exclusive(|| self.channel.as_ref().is_some())
     }
 
     /// Whether the mount is to wait for the answer to INIT.
@@ -122,23 +132,23 @@ impl Client {
 
     /// Something is about to be copied, until [`Self::end_copy`].
     pub(super) fn begin_copy(&self) {
-        let _ = self.copies.fetch_add(1, Full);
+        let _ = self.copies.add_full(1);
     }
 
     /// Whether nothing else is being copied.
     pub(super) fn end_copy(&self) -> bool {
-        self.copies.fetch_add(usize::MAX, Full) == 1
+        self.copies.add_full(usize::MAX) == 1
     }
 
     /// Whether something is being copied, or about to be: what was written before is seen by whoever begins later.
     pub(super) fn is_copying(&self) -> bool {
-        self.copies.fetch_add(0, Full) > 0
+        self.copies.add_full(0) > 0
     }
 
     /// Somebody looks for something to read: how often somebody has before, about.
     pub(super) fn count_read(&self) -> usize {
         let count = self.reads.read_once().wrapping_add(1);
-        self.reads.store(count, Relaxed);
+        self.reads.write_once(count);
         count
     }
 
@@ -203,17 +213,12 @@ impl Client {
     }
 
     /// Takes an answer over: the header is read already.
-    fn answer(
-        &self,
-        channel: &Channel,
-        header: &OutHeader,
-        iter: &mut IovIterSource<'_>,
-    ) -> Result {
-        let unique = header.unique;
+    fn answer(&self, channel: &Channel, header: &OutHeader, head: Head<'_, '_, '_>) -> Result {
+        let (unique, (bytes, rest)) = (header.unique, head.into_parts());
         loop {
             let copying = channel.begin_copy(self).ok_or(ENOENT)?;
             let mut request = self.processing.lock().take(unique).ok_or(ENOENT)?;
-            let result = take_answer(&mut request, header, iter);
+            let result = take_answer(&mut request, header, bytes, rest);
             if result != Err(EFAULT) {
                 channel.pending().drop_interrupt(unique);
                 channel.end(copying, request);
@@ -222,7 +227,7 @@ impl Client {
             // As for reading.
             self.processing.lock().add(request);
             drop(copying);
-            if fault_in_iov_iter_readable(iter, iter.len()) > 0 {
+            if fault_in_iov_iter_readable(rest, rest.len()) > 0 {
                 self.give_up(channel, unique);
                 return Err(EFAULT);
             }
@@ -294,18 +299,20 @@ fn read<const N: usize>(address: usize) -> Result<[u8; N]> {
 fn take_answer(
     request: &mut OwnedRequest,
     header: &OutHeader,
-    iter: &mut IovIterSource<'_>,
+    head: &[u8],
+    rest: &mut IovIterSource<'_>,
 ) -> Result {
+    let len = header.len as usize;
     let fits = match header.error {
-        0 => request.takes_answer(header.len as usize),
-        _ => iter.is_empty(),
+        0 => request.takes_answer(len),
+        _ => len == size_of::<OutHeader>(),
     };
     if !fits {
         request.failed(EIO);
         return Err(EINVAL);
     }
-    copy_from_peer(&mut **request, header.as_bytes(), iter)?;
-    request.written(header.len as usize);
+    copy_from_peer(&mut **request, head, rest)?;
+    request.written(len);
     Ok(())
 }
 
@@ -335,17 +342,6 @@ fn notified(channel: &Channel, code: i32, iter: &mut IovIterSource<'_>) -> Resul
     }
 }
 
-fn read_header(iter: &mut IovIterSource<'_>) -> Result<OutHeader> {
-    let mut bytes = [0_u8; size_of::<OutHeader>()];
-    if iter.len() < bytes.len() {
-        return Err(EINVAL);
-    }
-    if iter.copy_from_iter(&mut bytes) != bytes.len() {
-        return Err(EFAULT);
-    }
-    Ok(OutHeader::read_from_prefix(&bytes).map_err(|_| EINVAL)?.0)
-}
-
 impl MiscDevice for Client {
     type OwnerModule = LocalModule;
     type Shared = ();
@@ -373,6 +369,7 @@ impl MiscDevice for Client {
         }
     }
 
+    #[inline]
     fn read(this: &Arc<Self>, iter: &mut IovIterDest<'_>, waits: bool) -> Result<usize> {
         let channel = this.channel_of_mount()?;
         if iter.len() < channel.min_read() {
@@ -386,21 +383,28 @@ impl MiscDevice for Client {
         }
     }
 
+    #[inline]
     fn write(this: &Arc<Self>, iter: &mut IovIterSource<'_>) -> Result<usize> {
         let channel = this.channel_of_mount()?;
         let len = iter.len();
-        let header = read_header(iter)?;
+        if len < size_of::<OutHeader>() {
+            return Err(EINVAL);
+        }
+        let mut room = [MaybeUninit::uninit(); HEAD];
+        let head = Head::read(iter, &mut room);
+        let (header, _) = OutHeader::read_from_prefix(head.bytes()).map_err(|_| EFAULT)?;
         if header.len as usize != len {
             return Err(EINVAL);
         }
         if header.unique == 0 {
+            let iter = head.after(size_of::<OutHeader>());
             return notified(channel, header.error, iter).map(|()| len);
         }
         if header.error > 0 || header.error < MAX_ERROR.wrapping_neg() {
             return Err(EINVAL);
         }
         match header.unique & INTERRUPT_BIT {
-            0 => this.answer(channel, &header, iter)?,
+            0 => this.answer(channel, &header, head)?,
             _ => this.interrupt_answer(channel, &header, len)?,
         }
         Ok(len)

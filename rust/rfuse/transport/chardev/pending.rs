@@ -17,8 +17,8 @@ use kernel::{
 use rfuse_kapi::{
     cpu,
     handoff::{Chain, Waiter},
+    inline_atomic::InlineAtomic,
     poll::{PollTable, Signals},
-    read_once::ReadOnce,
     wait::{ExclusiveQueue, PollQueue},
 };
 use rfuse_proto::op::INTERRUPT_BIT;

@@ -3,17 +3,11 @@
 //! Requests in the order they are read, until the connection ends.
 
 use crate::conn::request::{OwnedRequest, Request};
-use kernel::{
-    new_spinlock,
-    prelude::*,
-    sync::{
-        atomic::{Atomic, Full, Relaxed},
-        SpinLock,
-    },
-};
+use kernel::{prelude::*, sync::atomic::Atomic};
 use rfuse_kapi::{
     handoff::{Chain, Waiter},
-    read_once::ReadOnce,
+    inline_atomic::InlineAtomic,
+    spin_lock::{new_spinlock, SpinLock},
     transfer::Transfer,
 };
 
@@ -46,7 +40,7 @@ impl Queue {
         self.len.read_once()
     }
 
-    /// Appends a request. Whoever looks for those who wait after that finds those who did not see it.
+    /// Appends a request. Whoever passes a full barrier after that finds those who wait and did not see it.
     ///
     /// # Errors
     ///
@@ -75,7 +69,7 @@ impl Queue {
             return Err(request);
         }
         push(&mut kept.requests, request);
-        let _ = self.len.fetch_add(1, Full);
+        self.len.write_once(self.len().saturating_add(1));
         Ok(())
     }
 
@@ -106,7 +100,7 @@ impl Queue {
         }
         let mut kept = self.kept.lock();
         let taken = take(&mut kept.requests)?;
-        self.len.store(self.len().saturating_sub(1), Relaxed);
+        self.len.write_once(self.len().saturating_sub(1));
         Some(taken)
     }
 
@@ -115,7 +109,7 @@ impl Queue {
         let mut kept = self.kept.lock();
         let found = kept.requests.extract(wanted);
         let left = self.len().saturating_sub(found.iter().count());
-        self.len.store(left, Relaxed);
+        self.len.write_once(left);
         found
     }
 
@@ -128,7 +122,7 @@ impl Queue {
     pub(super) fn cut(&self) -> Chain<Request> {
         let mut kept = self.kept.lock();
         kept.is_cut = true;
-        self.len.store(0, Relaxed);
+        self.len.write_once(0);
         core::mem::take(&mut kept.requests)
     }
 }
