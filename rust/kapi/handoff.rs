@@ -7,12 +7,16 @@
 //! ends the loan with [`Owned::finish`], and the waiter gets the object back. A waiter that no
 //! longer wants to wait detaches, and `finish` then tells the owner so.
 //!
-//! All of it is one slab object: value, completion, queue link. Lending, queueing and finishing
-//! allocate nothing and may be done in hard interrupt context.
+//! All of it is one slab object: value, state, queue link. Lending, queueing and finishing
+//! allocate nothing, take no lock and may be done in hard interrupt context.
 //!
-//! C interfaces: `include/linux/slab.h`, `include/linux/completion.h`.
+//! C interfaces: `include/linux/slab.h`, `include/linux/sched.h`.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    inline_atomic::{InlineAtomic, InlineRmw},
+    rcu::ReadLock,
+};
 use core::{
     iter,
     marker::PhantomData,
@@ -20,31 +24,30 @@ use core::{
     ops::{Deref, DerefMut},
     ptr::{self, NonNull},
 };
-use kernel::{
-    prelude::*,
-    sync::atomic::{Atomic, Full},
-    types::Opaque,
-};
+use kernel::{prelude::*, sync::atomic::Atomic};
 
 /// No waiter: the [`Owned`] is all there is.
-const SINGLE: u32 = 0;
-/// A waiter waits for the owner.
-const LENT: u32 = 1;
+const SINGLE: usize = 0;
+/// There is a waiter, which does not sleep.
+const LENT: usize = 1;
 /// The owner has finished; the object lies ready for the waiter.
-const RETURNED: u32 = 2;
+const RETURNED: usize = 2;
+// All else is the address of the task that sleeps, or is about to: as `LENT`, but it is to be woken.
 
 /// The slab object behind [`Owned`], [`Waiter`] and [`Chain`].
 ///
 /// # Invariants
 ///
-/// * In `SINGLE` and `LENT`, exactly one [`Owned`] (which may stand on a [`Chain`]) exists; only it
+/// * In all states but `RETURNED`, exactly one [`Owned`] (which may stand on a [`Chain`]) exists; only it
 ///   touches `value` and `next`.
-/// * In `LENT` and `RETURNED`, exactly one [`Waiter`] exists. In `RETURNED` no `Owned` does, and the
-///   waiter may make one once it has seen `done`.
+/// * In all states but `SINGLE`, exactly one [`Waiter`] exists. In `RETURNED` no `Owned` does, and the
+///   waiter may make one.
+/// * An address in `state` is that of a task in [`Waiter::sleep`].
+/// * `cache` is where the slot is from.
 struct Slot<T> {
-    state: Atomic<u32>,
+    state: Atomic<usize>,
     next: *mut Slot<T>,
-    done: Opaque<bindings::completion>,
+    cache: NonNull<bindings::kmem_cache>,
     value: T,
 }
 
@@ -124,7 +127,7 @@ impl<T: Send> Cache<T> {
         unsafe {
             (&raw mut (*raw).state).write(Atomic::new(SINGLE));
             (&raw mut (*raw).next).write(ptr::null_mut());
-            bindings::init_completion(Opaque::cast_into(&raw const (*raw).done));
+            (&raw mut (*raw).cache).write(self.cache);
             pin_init::raw_init(&raw mut (*raw).value, init);
         }
         // INVARIANT: The only reference, in state `SINGLE`.
@@ -174,7 +177,7 @@ impl<T: Send> Owned<T> {
         Self { slot: token.cast() }
     }
 
-    fn state(&self) -> &Atomic<u32> {
+    fn state(&self) -> &Atomic<usize> {
         // SAFETY: The slot is live; the state is only accessed atomically.
         unsafe { &(*self.slot.as_ptr()).state }
     }
@@ -183,9 +186,11 @@ impl<T: Send> Owned<T> {
     ///
     /// An object that is lent already is given back unchanged, as an error.
     pub fn lend(self) -> Result<(Self, Waiter<T>), Self> {
-        if self.state().cmpxchg(SINGLE, LENT, Full).is_err() {
+        if self.state().read_once() != SINGLE {
             return Err(self);
         }
+        // Without a waiter there is nobody else who could change it.
+        self.state().write_once(LENT);
         let waiter = Waiter { slot: self.slot };
         // INVARIANT: One `Owned` and one `Waiter`, in state `LENT`.
         Ok((self, waiter))
@@ -196,13 +201,28 @@ impl<T: Send> Owned<T> {
     /// Without a waiter (never lent, or detached) the caller keeps the object.
     #[must_use]
     pub fn finish(self) -> Option<Self> {
-        if self.state().cmpxchg(LENT, RETURNED, Full).is_err() {
+        if self.state().read_once() == SINGLE {
             return Some(self);
         }
-        let slot = self.into_raw();
-        // SAFETY: In state `RETURNED`, the waiter keeps the slot alive until it has seen this
-        // completion, and `complete` does not touch the slot once the waiter may see it.
-        unsafe { bindings::complete(Opaque::cast_into(&raw const (*slot.as_ptr()).done)) };
+        // The waiter may be gone as soon as it sees the state, but its task stays what it is for so long.
+        let _rcu = ReadLock::new();
+        let mut state = self.state().read_once();
+        loop {
+            if state == SINGLE {
+                return Some(self);
+            }
+            match self.state().cmpxchg_full(state, RETURNED) {
+                Ok(()) => break,
+                Err(now) => state = now,
+            }
+        }
+        // INVARIANT: From now on the slot is the waiter's.
+        let _ = self.into_raw();
+        if state != LENT {
+            // SAFETY: The address of a task that was in `Waiter::sleep` just now, hence lived. Whoever sleeps
+            // for other reasons by now looks for these again.
+            unsafe { bindings::wake_up_process(ptr::with_exposed_provenance_mut(state)) };
+        }
         None
     }
 }
@@ -229,10 +249,10 @@ impl<T: Send> Drop for Owned<T> {
         let this = ManuallyDrop::new(Self { slot: self.slot });
         if let Some(single) = ManuallyDrop::into_inner(this).finish() {
             let raw = single.into_raw().as_ptr();
-            // SAFETY: The last reference to an object of a slab cache, which `kfree` accepts.
+            // SAFETY: The last reference to an object of this cache, by the invariants of `Slot`.
             unsafe {
                 ptr::drop_in_place(&raw mut (*raw).value);
-                bindings::kfree(raw.cast());
+                bindings::kmem_cache_free((*raw).cache.as_ptr(), raw.cast());
             }
         }
     }
@@ -242,7 +262,7 @@ impl<T: Send> Drop for Owned<T> {
 ///
 /// # Invariants
 ///
-/// `slot` is live, in state `LENT` or `RETURNED`, and this is its only waiter, see [`Slot`].
+/// `slot` is live, not in state `SINGLE`, and this is its only waiter, see [`Slot`].
 pub struct Waiter<T: Send> {
     slot: NonNull<Slot<T>>,
 }
@@ -260,76 +280,117 @@ pub enum Woken {
 }
 
 /// Jiffies as the scheduler has them, which waits a little longer rather than shorter.
-fn limit(ticks: Option<u64>) -> c_ulong {
-    // CAST: Not negative, and both have 64 bits.
-    const MOST: c_ulong = bindings::MAX_SCHEDULE_TIMEOUT as c_ulong;
-    ticks.map_or(MOST, |ticks| (ticks as c_ulong).saturating_add(1).min(MOST))
+#[inline]
+fn limit(ticks: Option<u64>) -> Option<c_long> {
+    ticks.map(|ticks| c_long::try_from(ticks).map_or(c_long::MAX, |ticks| ticks.saturating_add(1)))
+}
+
+/// Gives the processor up, for so many jiffies at most if there is a limit: how many are left. Process context.
+#[inline]
+fn schedule(limit: Option<c_long>) -> Option<c_long> {
+    // SAFETY: The task is not in atomic context, which `schedule` would tell. All limits are valid.
+    unsafe {
+        match limit {
+            Some(ticks) => Some(bindings::schedule_timeout(ticks)),
+            None => {
+                bindings::schedule();
+                None
+            }
+        }
+    }
 }
 
 impl<T: Send> Waiter<T> {
-    fn done(&self) -> *mut bindings::completion {
-        // SAFETY: The slot is live, by the type invariants.
-        unsafe { Opaque::cast_into(&raw const (*self.slot.as_ptr()).done) }
+    fn state(&self) -> &Atomic<usize> {
+        // SAFETY: The slot is live, by the type invariants; the state is only accessed atomically.
+        unsafe { &(*self.slot.as_ptr()).state }
     }
 
-    /// Takes over the object, whose completion was seen.
+    /// Takes over the object, which is back.
     fn take(self) -> Owned<T> {
+        // Nobody else has the slot.
+        self.state().write_once(SINGLE);
         let slot = ManuallyDrop::new(self).slot;
-        // SAFETY: The slot is live.
-        unsafe {
-            (*slot.as_ptr())
-                .state
-                .store(SINGLE, kernel::sync::atomic::Release)
-        };
         // INVARIANT: In state `RETURNED` there was no `Owned`; there is one waiter less.
         Owned { slot }
+    }
+
+    /// Sleeps in the state `TASK_*` until the object is back.
+    ///
+    /// # Errors
+    ///
+    /// What came first, if it is not back.
+    fn sleep(&self, state: c_uint, ticks: Option<u64>) -> Result<(), Woken> {
+        #[cfg(CONFIG_DEBUG_ATOMIC_SLEEP)]
+        kernel::task::might_sleep();
+        // SAFETY: It only tells the address.
+        let me = unsafe { bindings::near_current() }.expose_provenance();
+        // INVARIANT: This task is here until the address is gone.
+        if self.state().cmpxchg_full(LENT, me).is_err() {
+            return Ok(());
+        }
+        let ended = self.sleep_until_returned(state, limit(ticks));
+        // SAFETY: The task is to run.
+        unsafe { bindings::set_current_state(bindings::TASK_RUNNING) };
+        match ended {
+            Err(_) if self.state().cmpxchg_full(me, LENT).is_err() => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The loop of [`Self::sleep`], which leaves the task in `state`.
+    fn sleep_until_returned(&self, state: c_uint, mut left: Option<c_long>) -> Result<(), Woken> {
+        loop {
+            // SAFETY: What is waited for is looked for after this.
+            unsafe { bindings::set_current_state(state) };
+            if self.state().read_acquire() == RETURNED {
+                return Ok(());
+            }
+            // SAFETY: It only looks at the current task.
+            if unsafe { bindings::current_signal_pending_state(state) } {
+                return Err(Woken::Signal);
+            }
+            if left == Some(0) {
+                return Err(Woken::Late);
+            }
+            left = schedule(left);
+        }
+    }
+
+    /// Waits, and takes the object over; gives the claim back if something else came first.
+    fn wait_in(self, state: c_uint, ticks: Option<u64>) -> Result<Owned<T>, (Self, Woken)> {
+        match self.sleep(state, ticks) {
+            Ok(()) => Ok(self.take()),
+            Err(why) => Err((self, why)),
+        }
     }
 
     /// Sleeps until the object is back, a fatal signal is pending, or `ticks` jiffies are over if there is a limit;
     /// gives the claim back then.
     pub fn wait_killable(self, ticks: Option<u64>) -> Result<Owned<T>, (Self, Woken)> {
-        // SAFETY: The completion is live.
-        let left =
-            unsafe { bindings::wait_for_completion_killable_timeout(self.done(), limit(ticks)) };
-        self.woken(left)
+        self.wait_in(bindings::TASK_KILLABLE, ticks)
     }
 
     /// As [`Self::wait_killable`], but any signal ends it.
     pub fn wait_interruptible(self, ticks: Option<u64>) -> Result<Owned<T>, (Self, Woken)> {
-        // SAFETY: The completion is live.
-        let left = unsafe {
-            bindings::wait_for_completion_interruptible_timeout(self.done(), limit(ticks))
-        };
-        self.woken(left)
-    }
-
-    fn woken(self, left: c_long) -> Result<Owned<T>, (Self, Woken)> {
-        match left {
-            1.. => Ok(self.take()),
-            0 => Err((self, Woken::Late)),
-            _ => Err((self, Woken::Signal)),
-        }
+        self.wait_in(bindings::TASK_INTERRUPTIBLE, ticks)
     }
 
     /// Sleeps until the object is back, whatever happens.
     pub fn wait(self) -> Owned<T> {
-        // SAFETY: The completion is live.
-        unsafe { bindings::wait_for_completion(self.done()) };
+        while self.sleep(bindings::TASK_UNINTERRUPTIBLE, None).is_err() {}
         self.take()
     }
 
     /// Gives up the claim. The object is returned if it came back in the meantime; else the owner
     /// keeps it and learns of it from [`Owned::finish`].
     pub fn detach(self) -> Option<Owned<T>> {
-        // SAFETY: The slot is live.
-        let state = unsafe { &(*self.slot.as_ptr()).state };
-        match state.cmpxchg(LENT, SINGLE, Full) {
-            Ok(_) => {
+        match self.state().cmpxchg_full(LENT, SINGLE) {
+            Ok(()) => {
                 let _ = ManuallyDrop::new(self);
                 None
             }
-            // The owner is about to complete: that takes no sleep of its own, so neither does this.
-            Err(_) => Some(self.wait()),
+            Err(_) => Some(self.take()),
         }
     }
 

@@ -100,13 +100,12 @@ impl Connection {
     }
 
     fn wait(&self, waiter: Waiter<Request>, unique: u64) -> Result<OwnedRequest> {
-        if !self.transport.heeds_signals() {
-            return self.wait_killable(waiter);
-        }
         match waiter.wait_interruptible(self.patience()) {
             Ok(request) => self.answered(request),
             Err((waiter, Woken::Signal)) => {
-                self.interrupt(&waiter, unique);
+                if self.transport.heeds_signals() {
+                    self.interrupt(&waiter, unique);
+                }
                 self.wait_killable(waiter)
             }
             Err((waiter, Woken::Late)) => self.gone(waiter, Woken::Late),
