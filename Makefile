@@ -104,8 +104,9 @@ demo: setup module tools ## mounts a real tree in a guest and compares it with t
 shell: setup module tools ## a guest on this terminal, with SHARE=folder (read-only /usr/share) at /mnt
 	@RFUSE_BIND=$(abspath $(SHARE)) $(as_root) qemu-test/shell $(abspath $(SHARE))
 
-check: setup ## the host's tests, and that the safe crates hold no unsafe code
+check: setup module ## the host's tests, and that the safe crates hold no unsafe code
 	@scripts/check-unsafe
+	@$(in_root) scripts/check-order build/module
 	@for dir in bench rig; do $(in_root) sh -c "cd qemu-test && python3 -m unittest discover -s $$dir -t ." || exit 1; done
 	@for dir in $(workspaces); do $(in_root) sh -c "cd $$dir && cargo test --quiet" || exit 1; done
 
