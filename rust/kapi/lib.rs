@@ -47,6 +47,7 @@ pub mod misc_device;
 mod mmap;
 pub mod namespaces;
 pub mod pinned_pages;
+pub mod pipe_room;
 pub mod poll;
 pub mod queued_kiocb;
 pub mod random;

@@ -7,6 +7,7 @@
 
 use crate::{
     bindings,
+    pipe_room::PipeRoom,
     poll::{Events, PollTable, Signals},
     seq_file::SeqFile,
 };
@@ -27,7 +28,7 @@ use kernel::{
 
 /// An open file of a device: what `file->private_data` keeps until the last reference is gone.
 ///
-/// `splice(2)` reads and writes by way of copies (`copy_splice_read`, `iter_file_splice_write`).
+/// `splice(2)` reads and writes by way of copies ([`PipeRoom`], `iter_file_splice_write`).
 pub trait MiscDevice: Sized + Send + Sync + 'static {
     /// The module that implements it; it stays loaded while a file is open.
     type OwnerModule: ModuleMetadata;
@@ -50,6 +51,14 @@ pub trait MiscDevice: Sized + Send + Sync + 'static {
     ///
     /// `EAGAIN` instead of waiting.
     fn read(this: &Arc<Self>, iter: &mut IovIterDest<'_>, waits: bool) -> Result<usize>;
+
+    /// As [`Self::read`], for `splice(2)`: `len` bytes at most, for which `room` is to be made.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn splice_read(this: &Arc<Self>, room: &mut PipeRoom, len: usize, waits: bool)
+        -> Result<usize>;
 
     /// Writes. May sleep.
     fn write(this: &Arc<Self>, iter: &mut IovIterSource<'_>) -> Result<usize>;
@@ -197,7 +206,7 @@ impl<T: MiscDevice> Table<T> {
         release: Some(release::<T>),
         read_iter: Some(read_iter::<T>),
         write_iter: Some(write_iter::<T>),
-        splice_read: Some(bindings::copy_splice_read),
+        splice_read: Some(splice_read::<T>),
         splice_write: Some(bindings::iter_file_splice_write),
         poll: Some(poll::<T>),
         fasync: Some(fasync::<T>),
@@ -272,16 +281,48 @@ unsafe extern "C" fn read_iter<T: MiscDevice>(
         // SAFETY: By the safety requirements; the iterator is the caller's alone.
         let (this, iter, waits) = unsafe {
             let file = (*iocb).ki_filp;
-            let file_waits = (*file).f_flags & bindings::O_NONBLOCK == 0;
             let call_waits = (*iocb).ki_flags & bindings::KIOCB_NOWAIT == 0;
             (
                 private::<T>(file),
                 IovIterDest::from_raw(iter.cast()),
-                file_waits && call_waits,
+                file_waits(file) && call_waits,
             )
         };
         // CAST: Not longer than what one call moves; so it is below.
         T::read(this, iter, waits).map(|size| size as isize)
+    })
+}
+
+/// Whether calls on the file wait.
+///
+/// # Safety
+///
+/// `file` is valid.
+unsafe fn file_waits(file: *mut bindings::file) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { (*file).f_flags & bindings::O_NONBLOCK == 0 }
+}
+
+/// Reads into a pipe, which is locked and has room for `len` bytes.
+///
+/// # Safety
+///
+/// Called by the VFS with a file that [`open`] opened.
+unsafe extern "C" fn splice_read<T: MiscDevice>(
+    file: *mut bindings::file,
+    _pos: *mut bindings::loff_t,
+    pipe: *mut kernel::bindings::pipe_inode_info,
+    len: usize,
+    _flags: c_uint,
+) -> isize {
+    from_result(|| {
+        // SAFETY: By the safety requirements.
+        let (this, waits) = unsafe { (private::<T>(file), file_waits(file)) };
+        let mut room = PipeRoom::new();
+        let size = T::splice_read(this, &mut room, len, waits)?;
+        // SAFETY: By the safety requirements, and so much was read.
+        unsafe { room.give(pipe.cast(), size)? };
+        Ok(size as isize)
     })
 }
 

@@ -17,6 +17,7 @@ use core::mem::MaybeUninit;
 use kernel::{
     ioctl::{_IO, _IOR, _IOW},
     iov::{IovIterDest, IovIterSource},
+    page::PAGE_SIZE,
     prelude::*,
     seq_file::SeqFile,
     seq_print,
@@ -30,6 +31,7 @@ use rfuse_kapi::{
     handoff::Chain,
     inline_atomic::{InlineAtomic, InlineRmw},
     misc_device::{MiscDevice, OpenFile},
+    pipe_room::PipeRoom,
     poll::{Events, PollTable, Signals},
     spin_lock::{new_spinlock, SpinLock},
     transfer::Transfer,
@@ -56,7 +58,7 @@ const BACKING_CLOSE: u32 = _IOW::<u32>(229, 2);
 /// `FUSE_DEV_IOC_SYNC_INIT`: `mount(2)` waits for the answer to INIT.
 const SYNC_INIT: u32 = _IO(229, 3);
 
-/// So many bytes of an answer are read at once, before its request is looked for: most answers are no longer.
+/// Answers up to so many bytes are read at once, before their requests are looked for; of others the header is.
 const HEAD: usize = 160;
 
 /// The longest notification, in bytes, but for data to store.
@@ -383,6 +385,33 @@ impl MiscDevice for Client {
         }
     }
 
+    fn splice_read(
+        this: &Arc<Self>,
+        room: &mut PipeRoom,
+        len: usize,
+        waits: bool,
+    ) -> Result<usize> {
+        let channel = this.channel_of_mount()?;
+        if len < channel.min_read() {
+            return Err(EINVAL);
+        }
+        room.grow(PAGE_SIZE)?;
+        loop {
+            let (copying, request) = channel.next(this, waits)?;
+            let needed = request.sent_len();
+            if needed > room.len() && needed <= len {
+                // As for a fault: nobody who has a request waits, for memory either.
+                drop(copying);
+                channel.put_back(request, channel.pending().here());
+                room.grow(needed)?;
+                continue;
+            }
+            if let Some(len) = this.deliver(channel, (copying, request), room.iter(len))? {
+                return Ok(len);
+            }
+        }
+    }
+
     #[inline]
     fn write(this: &Arc<Self>, iter: &mut IovIterSource<'_>) -> Result<usize> {
         let channel = this.channel_of_mount()?;
@@ -391,7 +420,11 @@ impl MiscDevice for Client {
             return Err(EINVAL);
         }
         let mut room = [MaybeUninit::uninit(); HEAD];
-        let head = Head::read(iter, &mut room);
+        let head_len = match len {
+            ..=HEAD => len,
+            _ => size_of::<OutHeader>(),
+        };
+        let head = Head::read(iter, room.get_mut(..head_len).ok_or(EINVAL)?);
         let (header, _) = OutHeader::read_from_prefix(head.bytes()).map_err(|_| EFAULT)?;
         if header.len as usize != len {
             return Err(EINVAL);
