@@ -147,12 +147,13 @@ def _consists(number, inside, part, inos, anyone=False):
 
 
 def _longest(number, inside, rest):
-    """How much of it is this page's content in some file."""
-    found = _PATTERN.find(rest[:TELLING], inside)
+    """How much of it is this page's content in some file, which may be cut before there is enough to tell."""
+    begin = rest[:TELLING].rstrip(b"\0")
+    found = _PATTERN.find(begin, inside)
     while found >= 0:
         if found - inside in _owners(number):
             return _common(rest, _PATTERN[found:found + PAGE - inside])
-        found = _PATTERN.find(rest[:TELLING], found + 1)
+        found = _PATTERN.find(begin, found + 1)
     return 0
 
 
