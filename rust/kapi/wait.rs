@@ -207,7 +207,7 @@ impl ExclusiveQueue {
     }
 
     /// Wakes a task, if one waits that was not woken yet: whether it did. `is_sync` says that the caller is about
-    /// to sleep, so that the task may as well run on this processor. Who waits is looked for without a barrier.
+    /// to sleep, so that the task may as well run on this processor. Who waits is looked for after a full barrier.
     /// Any context.
     #[inline]
     pub fn wake_one(&self, is_sync: bool) -> bool {

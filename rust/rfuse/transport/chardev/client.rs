@@ -214,7 +214,7 @@ impl Client {
         channel.pending().was_read(unique);
     }
 
-    /// Takes an answer over: the header is read already.
+    /// Takes an answer over, whose head is read already.
     fn answer(&self, channel: &Channel, header: &OutHeader, head: Head<'_, '_, '_>) -> Result {
         let (unique, (bytes, rest)) = (header.unique, head.into_parts());
         loop {
