@@ -3,8 +3,9 @@
 //! The options of all transports, and the service that they make.
 
 use std::fs;
+use std::io;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -74,9 +75,8 @@ impl Options {
             self.journal()?,
         )));
         if let Some(path) = &self.control {
-            let _ = fs::remove_file(path);
-            let listener = UnixListener::bind(path)
-                .with_context(|| format!("cannot listen on {}", path.display()))?;
+            let listener =
+                listen(path).with_context(|| format!("cannot listen on {}", path.display()))?;
             let service = Arc::clone(&service);
             thread::spawn(move || control::serve(&listener, &service));
         }
@@ -108,6 +108,17 @@ impl Options {
     }
 }
 
+/// A socket at that path, in place of what is there. Who waits for the path may connect at once: a socket has its name
+/// before it listens, so it gets this one after.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let mut early = path.as_os_str().to_owned();
+    early.push(".early");
+    let _ = fs::remove_file(&early);
+    let listener = UnixListener::bind(&early)?;
+    fs::rename(&early, path)?;
+    Ok(listener)
+}
+
 /// A flag of INIT that can be refused, by its name.
 fn flag(name: &str) -> Result<InitFlags, String> {
     match name {
@@ -121,5 +132,38 @@ fn flag(name: &str) -> Result<InitFlags, String> {
 pub fn list() {
     for kind in KINDS {
         println!("{:14} {:3}  {}", kind.name, kind.weight, kind.about);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A bound socket that does not listen yet refuses: in a tenth of the rounds, if it has its name at once.
+    #[test]
+    fn who_sees_the_socket_is_let_in() {
+        let path = std::env::temp_dir().join(format!("hostile-{}", std::process::id()));
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut refused = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let answer = UnixStream::connect(&path).map_err(|error| error.kind());
+                    refused += u32::from(matches!(answer, Err(io::ErrorKind::ConnectionRefused)));
+                }
+                refused
+            });
+            let mut open = Vec::new();
+            for _ in 0..200 {
+                // The ones before stay open: a closed one whose name is left would refuse too.
+                open.push(listen(&path).unwrap());
+                let _ = fs::remove_file(&path);
+            }
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(watcher.join().unwrap(), 0);
+        });
     }
 }
