@@ -6,7 +6,7 @@
 //! C headers: [`include/linux/fs.h`](srctree/include/linux/fs.h),
 //! [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
 
-use crate::{bindings, namespaces::Owner, seq_file::SeqFile};
+use crate::{bindings, file_system_type::FileSystemType, namespaces::Owner, seq_file::SeqFile};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::{
     container_of,
@@ -16,7 +16,6 @@ use kernel::{
     prelude::*,
     str::{as_char_ptr_in_const_context, CString},
     sync::{Arc, Mutex},
-    types::Opaque,
     ModuleMetadata,
 };
 
@@ -122,21 +121,13 @@ impl<T: Controlled> ControlTree<T> {
 }
 
 /// A registered control file system. To be kept in static memory, as locks are classed by their type's address.
-///
-/// # Invariants
-///
-/// `fs` is registered.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 pub struct Registration<T: Controlled> {
-    tree: Arc<ControlTree<T>>,
+    /// Registered last and, being the first field, unregistered first.
     #[pin]
-    fs: Opaque<bindings::file_system_type>,
+    fs: FileSystemType,
+    tree: Arc<ControlTree<T>>,
 }
-
-// SAFETY: Unregistering is allowed on any thread.
-unsafe impl<T: Controlled> Send for Registration<T> {}
-// SAFETY: `tree` is `Sync`, and nothing else is looked at by reference.
-unsafe impl<T: Controlled> Sync for Registration<T> {}
 
 impl<T: Controlled> Registration<T> {
     /// Registers the type. From then on it can be mounted.
@@ -156,29 +147,14 @@ impl<T: Controlled> Registration<T> {
     pub fn by_name(tree: Arc<ControlTree<T>>, name: &'static CStr) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             tree,
-            fs <- Opaque::try_ffi_init(move |slot: *mut bindings::file_system_type| {
-                // SAFETY: `slot` is valid for writes.
-                unsafe {
-                    slot.write(bindings::file_system_type {
-                        owner: this_module::<T::OwnerModule>().as_ptr(),
-                        name: name.as_char_ptr(),
-                        init_fs_context: Some(init_fs_context::<T>),
-                        kill_sb: Some(kill_sb::<T>),
-                        ..pin_init::zeroed()
-                    })
-                };
-                // SAFETY: `slot` is initialised, pinned, and unregistered on drop.
-                to_result(unsafe { bindings::register_filesystem(slot) })
+            fs <- FileSystemType::register(bindings::file_system_type {
+                owner: this_module::<T::OwnerModule>().as_ptr(),
+                name: name.as_char_ptr(),
+                init_fs_context: Some(init_fs_context::<T>),
+                kill_sb: Some(kill_sb::<T>),
+                ..pin_init::zeroed()
             }),
         })
-    }
-}
-
-#[pinned_drop]
-impl<T: Controlled> PinnedDrop for Registration<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered, by the type invariant; nothing is mounted, as that holds the module.
-        unsafe { bindings::unregister_filesystem(self.fs.get()) };
     }
 }
 
@@ -229,7 +205,7 @@ unsafe fn registration<'a, T: Controlled>(
     fs: *mut bindings::file_system_type,
 ) -> &'a Registration<T> {
     // SAFETY: By the safety requirements; the superblock or context holds the module, and so the registration.
-    unsafe { &*container_of!(fs.cast::<Opaque<_>>(), Registration<T>, fs) }
+    unsafe { &*container_of!(FileSystemType::from_raw(fs), Registration<T>, fs) }
 }
 
 /// Begins a mount.

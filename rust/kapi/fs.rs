@@ -7,6 +7,7 @@
 use crate::{
     bindings,
     dentry::{Dentry, LentDentry},
+    file_system_type::FileSystemType,
     fs_context::{self, FsContext, Parameter, ParameterSpec},
     inode::{Inode, LentInode},
     inode_cache::InodeCache,
@@ -19,12 +20,10 @@ use crate::{
 };
 use kernel::{
     container_of,
-    error::to_result,
     module::this_module,
     new_mutex,
     prelude::*,
     sync::{Arc, Mutex},
-    types::Opaque,
     ModuleMetadata,
 };
 use pin_init::pin_init_scope;
@@ -190,25 +189,17 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
 /// A registered file system type.
 ///
 /// It must live as long as something may be mounted: make it a field of the module's structure,
-/// which the module's reference count keeps while superblocks exist.
-///
-/// # Invariants
-///
-/// `fs` is registered, and in place: superblocks and mount contexts find the registration by it.
-#[pin_data(PinnedDrop)]
+/// which the module's reference count keeps while superblocks exist. These and mount contexts find it by `fs`.
+#[pin_data]
 pub struct Registration<T: FileSystem> {
+    /// Registered last and, being the first field, unregistered first.
+    #[pin]
+    fs: FileSystemType,
     cache: Arc<InodeCache<T>>,
     shared: Arc<T::Shared>,
     #[pin]
     slots: Mutex<Slots<T>>,
-    #[pin]
-    fs: Opaque<bindings::file_system_type>,
 }
-
-// SAFETY: The type's `shared` and `cache` are `Send`, unregistering is allowed on any thread.
-unsafe impl<T: FileSystem> Send for Registration<T> {}
-// SAFETY: All accesses by `&self` read `shared` and `cache`, which are `Sync`.
-unsafe impl<T: FileSystem> Sync for Registration<T> {}
 
 impl<T: FileSystem> Registration<T> {
     /// Registers the type. From then on it can be mounted.
@@ -239,12 +230,7 @@ impl<T: FileSystem> Registration<T> {
             cache,
             shared,
             slots <- new_mutex!(KVec::new()),
-            fs <- Opaque::try_ffi_init(move |slot: *mut bindings::file_system_type| {
-                // SAFETY: `slot` is valid for writes.
-                unsafe { slot.write(Self::file_system_type(name, flags)) };
-                // SAFETY: `slot` is initialised, pinned, and unregistered on drop.
-                to_result(unsafe { bindings::register_filesystem(slot) })
-            }),
+            fs <- FileSystemType::register(Self::file_system_type(name, flags)),
         })
     }
 
@@ -270,7 +256,7 @@ impl<T: FileSystem> Registration<T> {
     pub(crate) unsafe fn from_type<'a>(fs: *mut bindings::file_system_type) -> &'a Self {
         // SAFETY: By the safety requirements `fs` is the field of a registration. The superblock or
         // context holds a reference to the module, which keeps the registration.
-        unsafe { &*container_of!(fs.cast::<Opaque<_>>(), Self, fs) }
+        unsafe { &*container_of!(FileSystemType::from_raw(fs), Self, fs) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<T::Shared> {
@@ -283,13 +269,5 @@ impl<T: FileSystem> Registration<T> {
 
     pub(crate) fn cache(&self) -> &InodeCache<T> {
         &self.cache
-    }
-}
-
-#[pinned_drop]
-impl<T: FileSystem> PinnedDrop for Registration<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered, by the type invariant.
-        unsafe { bindings::unregister_filesystem(self.fs.get()) };
     }
 }

@@ -21,6 +21,7 @@ pub mod dentry;
 pub mod dir;
 pub mod export;
 pub mod file;
+mod file_system_type;
 pub mod fileattr;
 pub mod filelock;
 pub mod folio;

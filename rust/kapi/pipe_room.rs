@@ -99,6 +99,9 @@ impl PipeRoom {
     pub(crate) unsafe fn give(self, pipe: *mut bindings::pipe_inode_info, len: usize) -> Result {
         let mut left = len;
         for page in self.pages {
+            if left == 0 {
+                break;
+            }
             let mut buffer = bindings::pipe_buffer {
                 page: page.as_ptr(),
                 // CAST: Not more than a page.
@@ -106,9 +109,6 @@ impl PipeRoom {
                 ops: &raw const bindings::nosteal_pipe_buf_ops,
                 ..pin_init::zeroed()
             };
-            if left == 0 {
-                break;
-            }
             left = left.saturating_sub(PAGE_SIZE);
             // The pipe drops it, whether it takes it or not.
             mem::forget(page);

@@ -120,6 +120,19 @@ impl Client {
         self.channel()
     }
 
+    /// As [`Self::channel_of_mount`], for who has room for `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As there; `EINVAL` when no request is promised to fit.
+    fn channel_to_read(&self, len: usize) -> Result<&Arc<Channel>> {
+        let channel = self.channel_of_mount()?;
+        if len < channel.min_read() {
+            return Err(EINVAL);
+        }
+        Ok(channel)
+    }
+
     #[cold]
     #[inline(never)]
     fn wait_for_mount(&self) -> Result {
@@ -373,10 +386,7 @@ impl MiscDevice for Client {
 
     #[inline]
     fn read(this: &Arc<Self>, iter: &mut IovIterDest<'_>, waits: bool) -> Result<usize> {
-        let channel = this.channel_of_mount()?;
-        if iter.len() < channel.min_read() {
-            return Err(EINVAL);
-        }
+        let channel = this.channel_to_read(iter.len())?;
         loop {
             let next = channel.next(this, waits)?;
             if let Some(len) = this.deliver(channel, next, iter)? {
@@ -391,10 +401,7 @@ impl MiscDevice for Client {
         len: usize,
         waits: bool,
     ) -> Result<usize> {
-        let channel = this.channel_of_mount()?;
-        if len < channel.min_read() {
-            return Err(EINVAL);
-        }
+        let channel = this.channel_to_read(len)?;
         room.grow(PAGE_SIZE)?;
         loop {
             let (copying, request) = channel.next(this, waits)?;
