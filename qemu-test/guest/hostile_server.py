@@ -4,7 +4,8 @@
 import ktap
 from ktap import FS, check, host, mounted, same
 
-COMPLAINTS = ("bad-requests", "excess-forgets", "bad-handles", "unreleased", "unforgotten", "bad-writes", "bad-locks",
+COMPLAINTS = ("bad-requests", "excess-forgets", "bad-handles", "early-releases", "early-forgets",
+              "unreleased", "unforgotten", "bad-writes", "bad-locks",
               "locks-left", "bad-dots", "bad-ioctls", "bad-ids", "bad-extensions")
 
 

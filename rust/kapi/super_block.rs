@@ -77,6 +77,12 @@ impl<T: FileSystem> SuperBlock<T> {
         unsafe { (*self.as_ptr()).s_dev }
     }
 
+    /// Whether its root is gone, as an unmount is under way. To be asked with the superblock locked (`s_umount`).
+    pub fn is_rootless(&self) -> bool {
+        // SAFETY: By the type invariant; what changes it has the lock exclusively.
+        unsafe { (*self.as_ptr()).s_root.is_null() }
+    }
+
     /// Whether it lies on a block device.
     pub fn has_device(&self) -> bool {
         // SAFETY: By the type invariant; set before it is filled, once and for all.

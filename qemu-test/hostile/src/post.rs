@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rfuse_proto::wire::InHeader;
+use zerocopy::FromBytes as _;
 
 use crate::delivery::{Delivery, Timing};
 use crate::lock;
@@ -47,6 +49,11 @@ pub trait Transport {
     }
 }
 
+/// The number that a message has in its head, if it has one.
+fn number(message: &[u8]) -> u64 {
+    InHeader::read_from_prefix(message).map_or(0, |(header, _)| header.unique)
+}
+
 /// Hands requests to the service, and keeps what is not to go out yet.
 pub struct Post<A> {
     service: Arc<Mutex<Service>>,
@@ -81,24 +88,28 @@ impl<A> Post<A> {
             (service.handle(message, room), service.settled())
         };
         match delivery {
-            Some(delivery) => self.deliver(delivery, address, by)?,
+            Some(delivery) => self.deliver(number(message), delivery, address, by)?,
             None => by.ignore(address)?,
         }
         for (unique, delivery) in settled {
             let open = lock(&self.shelf).open(unique);
             if let Some(address) = open {
-                self.deliver(delivery, address, by)?;
+                self.deliver(unique, delivery, address, by)?;
             }
         }
         Ok(())
     }
 
-    fn deliver<T>(&self, delivery: Delivery, address: A, by: &T) -> Result<()>
+    fn deliver<T>(&self, unique: u64, delivery: Delivery, address: A, by: &T) -> Result<()>
     where
         T: Transport<Address = A>,
     {
         let timing = delivery.timing;
-        let parcel = Parcel { address, delivery };
+        let parcel = Parcel {
+            unique,
+            address,
+            delivery,
+        };
         match timing {
             Timing::Now => {
                 by.send(parcel)?;
@@ -148,7 +159,10 @@ impl<A> Post<A> {
         }
         for one in held {
             match one {
-                Held::Late(parcel, _) => by.send(parcel)?,
+                Held::Late(parcel, _) => {
+                    lock(&self.service).sent(parcel.unique);
+                    by.send(parcel)?;
+                }
                 Held::Echo(parcel) => by.echo(parcel)?,
                 Held::Never(_) | Held::Open(..) => {}
             }

@@ -8,7 +8,7 @@ use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::Opcode;
 
 use crate::damage::{Damage, Damager, Plan};
-use crate::delivery::{Delivery, Receipt};
+use crate::delivery::{Delivery, Receipt, Timing};
 use crate::journal::Journal;
 use crate::request::Request;
 use crate::server::{message, Answer, Complaints, Server, Settings};
@@ -64,6 +64,7 @@ impl Service {
         self.damager.restarted();
         self.forged = false;
         self.open.clear();
+        self.server.busy.clear();
     }
 
     /// Takes note of how many requests wait for what the transport keeps back.
@@ -94,14 +95,23 @@ impl Service {
         self.judge(request.opcode, before);
         *self.operations.entry(request.opcode.name()).or_default() += 1;
         let unique = request.header.unique;
-        Some(match answer {
+        let delivery = match answer {
             Answer::Reply(right) => self.deliver(&request, right),
             Answer::Nothing => self.deliver(&request, Vec::new()),
             Answer::Later => {
                 self.open.insert(unique, (message.to_vec(), room));
                 Delivery::open(unique)
             }
-        })
+        };
+        if delivery.timing != Timing::Now {
+            self.server.busy.begin(&request);
+        }
+        Some(delivery)
+    }
+
+    /// The request with that number, which was not answered at once, is about to be.
+    pub fn sent(&mut self, unique: u64) {
+        self.server.busy.end(unique);
     }
 
     /// Answers that have become known, and the numbers of their requests.
@@ -111,7 +121,11 @@ impl Service {
             let (bytes, room) = self.open.remove(&unique)?;
             let request = Request::parse(&bytes, room).ok()?;
             let right = message(&request, &body);
-            Some((unique, self.deliver(&request, right)))
+            let delivery = self.deliver(&request, right);
+            if delivery.timing == Timing::Now {
+                self.sent(unique);
+            }
+            Some((unique, delivery))
         });
         deliveries.collect()
     }
@@ -150,6 +164,8 @@ impl Service {
         let counts = [
             ("excess-forgets", now.forgets - before.forgets),
             ("bad-handles", now.handles - before.handles),
+            ("early-releases", now.early_releases - before.early_releases),
+            ("early-forgets", now.early_forgets - before.early_forgets),
             ("unreleased", now.unreleased - before.unreleased),
             ("unforgotten", now.unforgotten - before.unforgotten),
             ("bad-writes", now.writes - before.writes),

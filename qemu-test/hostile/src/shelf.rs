@@ -9,6 +9,8 @@ use crate::delivery::Delivery;
 /// An answer and where it goes, which the transport knows.
 #[derive(Debug)]
 pub struct Parcel<A> {
+    /// The number of the request that it answers.
+    pub unique: u64,
     /// Where it goes.
     pub address: A,
     /// What goes there.

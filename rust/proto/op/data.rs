@@ -2,7 +2,7 @@
 
 //! Operations on the data of open files, beside reading.
 
-use super::{Operation, Optional, ReplyFault};
+use super::{Named, Operation, Optional, ReplyFault};
 use crate::flags::POLL_SCHEDULE_NOTIFY;
 use crate::wire::{
     BmapIn, BmapOut, CopyFileRangeIn, CopyFileRangeOut, FallocateIn, FlushIn, LseekIn, LseekOut,
@@ -38,6 +38,10 @@ impl Operation for Write {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
     }
 
     fn body(&self) -> WriteIn {
@@ -100,6 +104,10 @@ impl Operation for Flush {
         self.nodeid
     }
 
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
+    }
+
     fn body(&self) -> FlushIn {
         FlushIn {
             fh: self.fh,
@@ -137,6 +145,10 @@ impl Operation for Fallocate {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
     }
 
     fn body(&self) -> FallocateIn {
@@ -177,6 +189,10 @@ impl Operation for Lseek {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
     }
 
     fn body(&self) -> LseekIn {
@@ -250,6 +266,13 @@ pub struct CopyRange {
 }
 
 impl CopyRange {
+    fn named(&self) -> [Named; 2] {
+        [
+            Named::open(self.nodeid_in, self.fh_in),
+            Named::open(self.nodeid_out, self.fh_out),
+        ]
+    }
+
     fn body(&self) -> CopyFileRangeIn {
         CopyFileRangeIn {
             fh_in: self.fh_in,
@@ -279,6 +302,10 @@ impl Operation for CopyFileRange64 {
         self.0.nodeid_in
     }
 
+    fn named(&self) -> [Named; 2] {
+        self.0.named()
+    }
+
     fn body(&self) -> CopyFileRangeIn {
         self.0.body()
     }
@@ -302,6 +329,10 @@ impl Operation for CopyFileRange {
 
     fn nodeid(&self) -> u64 {
         self.0.nodeid_in
+    }
+
+    fn named(&self) -> [Named; 2] {
+        self.0.named()
     }
 
     fn body(&self) -> CopyFileRangeIn {
@@ -338,6 +369,10 @@ impl Operation for Poll {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
     }
 
     fn body(&self) -> PollIn {

@@ -2,7 +2,7 @@
 
 //! Operations on open files and directories.
 
-use super::{Operation, Optional, ReplyFault, Undo};
+use super::{Named, Operation, Optional, ReplyFault, Undo};
 use crate::flags::RELEASE_FLOCK_UNLOCK;
 use crate::wire::{FsyncIn, Opcode, OpenIn, OpenOut, ReadIn, ReleaseIn};
 use zerocopy::FromBytes as _;
@@ -17,6 +17,10 @@ pub struct Target {
 }
 
 impl Target {
+    fn named(&self) -> Named {
+        Named::node(self.nodeid)
+    }
+
     fn body(&self) -> OpenIn {
         OpenIn {
             flags: self.flags,
@@ -39,6 +43,11 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// The handle goes, so it is no more to be kept.
+    fn named(&self) -> Named {
+        Named::node(self.nodeid)
+    }
+
     fn body(&self) -> ReleaseIn {
         ReleaseIn {
             fh: self.fh,
@@ -66,6 +75,10 @@ pub struct Range {
 }
 
 impl Range {
+    fn named(&self) -> Named {
+        Named::open(self.nodeid, self.fh)
+    }
+
     fn body(&self) -> ReadIn {
         ReadIn {
             fh: self.fh,
@@ -95,6 +108,10 @@ macro_rules! operations {
 
             fn nodeid(&self) -> u64 {
                 self.0.nodeid
+            }
+
+            fn named(&self) -> [Named; 2] {
+                self.0.named().alone()
             }
 
             fn body(&self) -> $in {
@@ -176,6 +193,10 @@ pub struct SyncTarget {
 }
 
 impl SyncTarget {
+    fn named(&self) -> Named {
+        Named::open(self.nodeid, self.fh)
+    }
+
     fn body(&self) -> FsyncIn {
         FsyncIn {
             fh: self.fh,

@@ -2,7 +2,7 @@
 
 //! IOCTL.
 
-use super::{Operation, Part, ReplyFault};
+use super::{Named, Operation, Part, ReplyFault};
 use crate::{
     flags::IOCTL_RETRY,
     reply::Errno,
@@ -40,6 +40,10 @@ impl Operation for Ioctl<'_> {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
     }
 
     fn body(&self) -> IoctlIn {

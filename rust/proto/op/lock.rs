@@ -2,7 +2,7 @@
 
 //! Locks on files that the server keeps.
 
-use super::{Operation, Optional, ReplyFault, Undo};
+use super::{Named, Operation, Optional, ReplyFault, Undo};
 use crate::wire::{FileLock, LkIn, LkOut, Opcode};
 
 /// `F_RDLCK`: shared.
@@ -57,6 +57,10 @@ impl LockRequest {
         }
     }
 
+    fn named(&self) -> [Named; 2] {
+        Named::open(self.nodeid, self.fh).alone()
+    }
+
     fn body(&self) -> LkIn {
         LkIn {
             fh: self.fh,
@@ -87,6 +91,10 @@ impl Operation for Getlk {
 
     fn nodeid(&self) -> u64 {
         self.0.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        self.0.named()
     }
 
     fn body(&self) -> LkIn {
@@ -126,6 +134,10 @@ macro_rules! setters {
 
             fn nodeid(&self) -> u64 {
                 self.0.nodeid
+            }
+
+            fn named(&self) -> [Named; 2] {
+                self.0.named()
             }
 
             fn body(&self) -> LkIn {

@@ -12,6 +12,7 @@ mod handle;
 mod ioctl;
 mod lock;
 mod name;
+mod named;
 mod node;
 mod session;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use handle::*;
 pub use ioctl::*;
 pub use lock::*;
 pub use name::*;
+pub use named::Named;
 pub use node::*;
 pub use session::*;
 pub use xattr::*;
@@ -225,6 +227,11 @@ pub trait Operation {
 
     /// The node it is about.
     fn nodeid(&self) -> u64;
+
+    /// All that it names, for who asks what the server must not lose before it has answered.
+    fn named(&self) -> [Named; 2] {
+        Named::node(self.nodeid()).alone()
+    }
 
     /// The fixed body.
     fn body(&self) -> Self::In;

@@ -2,7 +2,7 @@
 
 //! Operations on names: making, linking, renaming and removing nodes.
 
-use super::{lookup_of, Extensions, Operation, Optional, Owner, Part, ReplyFault, Undo};
+use super::{lookup_of, Extensions, Named, Operation, Optional, Owner, Part, ReplyFault, Undo};
 use crate::{
     attr::Node,
     wire::{
@@ -180,6 +180,10 @@ impl Operation for Link<'_> {
         self.parent
     }
 
+    fn named(&self) -> [Named; 2] {
+        [Named::node(self.parent), Named::node(self.target)]
+    }
+
     fn body(&self) -> LinkIn {
         LinkIn {
             oldnodeid: self.target,
@@ -254,6 +258,12 @@ pub struct Move<'a> {
     pub to: OldName<'a>,
 }
 
+impl Move<'_> {
+    fn named(&self) -> [Named; 2] {
+        [self.from.parent, self.to.parent].map(Named::node)
+    }
+}
+
 /// RENAME: moves a name.
 #[derive(Clone, Copy, Debug)]
 pub struct Rename<'a>(pub Move<'a>);
@@ -266,6 +276,10 @@ impl Operation for Rename<'_> {
 
     fn nodeid(&self) -> u64 {
         self.0.from.parent
+    }
+
+    fn named(&self) -> [Named; 2] {
+        self.0.named()
     }
 
     fn body(&self) -> RenameIn {
@@ -307,6 +321,10 @@ impl Operation for Rename2<'_> {
 
     fn nodeid(&self) -> u64 {
         self.names.from.parent
+    }
+
+    fn named(&self) -> [Named; 2] {
+        self.names.named()
     }
 
     fn body(&self) -> Rename2In {

@@ -2,7 +2,7 @@
 
 //! Operations on nodes: names, attributes, permissions.
 
-use super::{lookup_of, Operation, Optional, ReplyFault, Undo};
+use super::{lookup_of, Named, Operation, Optional, ReplyFault, Undo};
 use crate::{
     attr::{AttrFault, Attributes, Lookup as Found, Time, Timeout, STATX_BASIC_STATS, STATX_BTIME},
     flags::{
@@ -75,6 +75,11 @@ impl Operation for Getattr {
         self.nodeid
     }
 
+    fn named(&self) -> [Named; 2] {
+        let (nodeid, fh) = (self.nodeid, self.fh);
+        Named { nodeid, fh }.alone()
+    }
+
     fn body(&self) -> GetattrIn {
         GetattrIn {
             getattr_flags: self.fh.map_or(0, |_| GETATTR_FH),
@@ -111,6 +116,11 @@ impl Operation for Statx {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        let (nodeid, fh) = (self.nodeid, self.fh);
+        Named { nodeid, fh }.alone()
     }
 
     fn body(&self) -> StatxIn {
@@ -205,6 +215,11 @@ impl Operation for Setattr {
 
     fn nodeid(&self) -> u64 {
         self.nodeid
+    }
+
+    fn named(&self) -> [Named; 2] {
+        let (nodeid, fh) = (self.nodeid, self.fh);
+        Named { nodeid, fh }.alone()
     }
 
     fn body(&self) -> SetattrIn {

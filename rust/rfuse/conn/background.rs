@@ -113,15 +113,31 @@ impl Connection {
         completion: Option<KBox<dyn Completion>>,
         gfp: Gfp,
     ) -> Result {
+        let request = self.background_request(operation, payload, completion, gfp)?;
+        self.queue_background(request);
+        Ok(())
+    }
+
+    fn background_request<O: Operation>(
+        &self,
+        operation: &O,
+        payload: Payload,
+        completion: Option<KBox<dyn Completion>>,
+        gfp: Gfp,
+    ) -> Result<OwnedRequest> {
         let mut request = self
             .engine
             .requests
             .alloc(Request::new(background::<O>(completion), payload), gfp)?;
         request.encode(operation, &self.caller())?;
+        Ok(request)
+    }
+
+    /// Sends a background request when it is its turn. May sleep.
+    pub(super) fn queue_background(&self, mut request: OwnedRequest) {
         self.begin_background(&mut request);
         self.background.queue.lock().push(request);
         self.run_background();
-        Ok(())
     }
 
     /// Sends a background request whose end the caller waits for, out of turn: the caller hears of it
@@ -140,9 +156,8 @@ impl Connection {
         if self.is_aborted() {
             return Err(ECONNABORTED);
         }
-        let blank = Request::new(background::<O>(Some(completion)), payload);
-        let mut request = self.engine.requests.alloc(blank, Gfp::Kernel)?;
-        request.encode(operation, &self.caller())?;
+        let mut request =
+            self.background_request(operation, payload, Some(completion), Gfp::Kernel)?;
         self.begin_background(&mut request);
         let (request, waiter) = request.lend().map_err(|_| EBUSY)?;
         self.background.queue.lock().begun();
@@ -191,16 +206,39 @@ impl Connection {
         queue.active.saturating_add(queue.queued) >= threshold
     }
 
-    /// Tells the server something that nobody waits for: gives up a file handle. Does not fail.
-    pub(crate) fn release<O: Operation>(&self, operation: &O) {
-        self.release_holding(operation, Payload::None);
+    /// Tells the server something that nobody waits for. What it names is not given up before it is answered. Does
+    /// not fail.
+    pub(crate) fn tell<O: Operation>(&self, operation: &O) {
+        self.tell_holding(operation, Payload::None);
     }
 
-    /// As [`Self::release`], with what the request needs to live on.
+    /// As [`Self::tell`], with what the request needs to live on.
+    pub(super) fn tell_holding<O: Operation>(&self, operation: &O, held: Payload) {
+        self.with_told(operation, held, |request| {
+            self.orphans.add(request.unique(), operation.named());
+            Some(request)
+        });
+    }
+
+    /// Gives up a file handle, as soon as no request without a caller names it; `held` is what the request needs to
+    /// live on. Does not fail.
     pub(crate) fn release_holding<O: Operation>(&self, operation: &O, held: Payload) {
+        self.with_told(operation, held, |request| self.orphans.put_off(request));
+    }
+
+    /// Sends a request that nobody waits for, if `admit` gives it back.
+    fn with_told<O: Operation>(
+        &self,
+        operation: &O,
+        held: Payload,
+        admit: impl FnOnce(OwnedRequest) -> Option<OwnedRequest>,
+    ) {
         let _nofs = MemallocNofs::save();
         // Cannot fail: the allocation does not, and the request has no name.
-        let _ = self.send_background(operation, held, None, Gfp::NofsNofail);
+        let request = self.background_request(operation, held, None, Gfp::NofsNofail);
+        if let Some(request) = request.ok().and_then(admit) {
+            self.queue_background(request);
+        }
     }
 
     /// Waits until no background request is left. May sleep.
@@ -268,6 +306,7 @@ impl Connection {
     /// Tells whoever cares about the end of a background request.
     fn end_background(&self, mut request: OwnedRequest) {
         self.count(&request);
+        let unique = request.unique();
         let mut ended = None;
         if let Role::Background {
             completion,
@@ -290,6 +329,7 @@ impl Connection {
             self.timeout.end(age);
             self.background.under_way.end(began);
         }
+        self.orphan_ended(unique);
     }
 
     /// Requests that came back from the transport without a waiter. Process context.
@@ -300,6 +340,7 @@ impl Connection {
                 Role::Call { .. } => {
                     self.count(&request);
                     self.undo(&mut request);
+                    self.orphan_ended(request.unique());
                 }
                 Role::Forget => self.forget_sent(request),
                 Role::Message => {}

@@ -12,7 +12,7 @@ use kernel::{
 };
 use rfuse_kapi::handoff::{Gfp, Waiter, Woken};
 use rfuse_proto::{
-    op::{self, Operation, Optional, Refusal, Undo},
+    op::{self, Named, Operation, Optional, Refusal, Undo},
     reply::Errno,
     state::{Action, Event, State},
     wire::Opcode,
@@ -74,7 +74,8 @@ impl Connection {
         payload: Payload,
     ) -> Result<OwnedRequest> {
         let (waiter, unique) = self.send(operation, payload)?;
-        self.wait(waiter, unique)
+        let named = || operation.named();
+        self.wait(waiter, Asked::new(unique, &named))
     }
 
     /// Sends a request: the claim on its answer, and its number.
@@ -99,29 +100,30 @@ impl Connection {
         Ok((waiter, unique))
     }
 
-    fn wait(&self, waiter: Waiter<Request>, unique: u64) -> Result<OwnedRequest> {
+    fn wait(&self, waiter: Waiter<Request>, asked: Asked<'_>) -> Result<OwnedRequest> {
         match waiter.wait_interruptible(self.patience()) {
             Ok(request) => self.answered(request),
             Err((waiter, Woken::Signal)) => {
                 if self.transport.heeds_signals() {
-                    self.interrupt(&waiter, unique);
+                    self.interrupt(&waiter, asked.unique);
                 }
-                self.wait_killable(waiter)
+                self.wait_killable(waiter, asked)
             }
-            Err((waiter, Woken::Late)) => self.gone(waiter, Woken::Late),
+            Err((waiter, Woken::Late)) => self.gone(waiter, asked, Woken::Late),
         }
     }
 
-    fn wait_killable(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
+    fn wait_killable(&self, waiter: Waiter<Request>, asked: Asked<'_>) -> Result<OwnedRequest> {
         match waiter.wait_killable(self.patience()) {
             Ok(request) => self.answered(request),
-            Err((waiter, why)) => self.gone(waiter, why),
+            Err((waiter, why)) => self.gone(waiter, asked, why),
         }
     }
 
     /// The caller waits no longer.
-    fn gone(&self, waiter: Waiter<Request>, why: Woken) -> Result<OwnedRequest> {
-        match (self.killed(waiter), why) {
+    #[cold]
+    fn gone(&self, waiter: Waiter<Request>, asked: Asked<'_>, why: Woken) -> Result<OwnedRequest> {
+        match (self.killed(waiter, asked), why) {
             (Ok(request), _) => self.answered(request),
             (Err(error), Woken::Signal) => Err(error),
             (Err(_), Woken::Late) => {
@@ -140,15 +142,19 @@ impl Connection {
     }
 
     /// A fatal signal came. A request that was not sent is taken back; one that was is left to the
-    /// transport, unless its answer comes right now.
-    fn killed(&self, waiter: Waiter<Request>) -> Result<OwnedRequest> {
+    /// transport, unless its answer comes right now. May sleep.
+    fn killed(&self, waiter: Waiter<Request>, asked: Asked<'_>) -> Result<OwnedRequest> {
         let unsent = self.transport.take_back(&waiter);
         let state = match unsent {
             Some(_) => State::Queued,
             None => State::Sent,
         };
         match state.step(Event::Kill).1 {
-            Action::Detach => waiter.detach().ok_or(EINTR),
+            Action::Detach => {
+                self.orphans.add(asked.unique, (asked.named)());
+                let back = waiter.detach().ok_or(EINTR);
+                back.inspect(|_| self.orphan_ended(asked.unique))
+            }
             _ => {
                 drop(unsent);
                 Err(EINTR)
@@ -197,16 +203,16 @@ impl Connection {
         match effect {
             Undo::Nothing => {}
             Undo::Forget(nodeid) => self.forget(nodeid, 1),
-            Undo::Release(fh) => self.release(&op::Release(handle(opened, fh))),
-            Undo::Releasedir(fh) => self.release(&op::Releasedir(handle(opened, fh))),
+            Undo::Release(fh) => self.tell(&op::Release(handle(opened, fh))),
+            Undo::Releasedir(fh) => self.tell(&op::Releasedir(handle(opened, fh))),
             Undo::ReleaseAndForget { nodeid, fh } => {
-                self.release(&op::Release(handle(nodeid, fh)));
+                self.tell(&op::Release(handle(nodeid, fh)));
                 self.forget(nodeid, 1);
             }
             Undo::Unlock => {
                 if let Some(body) = request.body() {
                     let unlock = op::Setlk(op::LockRequest::unlock(opened, &body));
-                    self.release_holding(&unlock, request.take_payload());
+                    self.tell_holding(&unlock, request.take_payload());
                 }
             }
             Undo::ForgetEntries => self.forget_entries(&request.take_payload(), tail),
@@ -217,6 +223,20 @@ impl Connection {
 /// An error that a server names.
 pub(crate) fn server_error(errno: Errno) -> Error {
     Error::from_errno(i32::from(errno.get()).wrapping_neg())
+}
+
+/// What is known of a request that the transport has.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    unique: u64,
+    /// See [`Operation::named`].
+    named: &'a dyn Fn() -> [Named; 2],
+}
+
+impl<'a> Asked<'a> {
+    fn new(unique: u64, named: &'a dyn Fn() -> [Named; 2]) -> Self {
+        Self { unique, named }
+    }
 }
 
 /// A request that was sent, and whose answer somebody is to wait for.
@@ -236,7 +256,8 @@ impl<O: Operation> Sent<'_, O> {
     /// As [`Connection::call`].
     pub(crate) fn end(mut self) -> Result<(O::Reply, Payload)> {
         let waiter = self.waiter.take().ok_or(EIO)?;
-        let request = self.conn.wait(waiter, self.unique)?;
+        let named = || self.operation.named();
+        let request = self.conn.wait(waiter, Asked::new(self.unique, &named))?;
         self.decode(request)
     }
 
@@ -256,7 +277,9 @@ impl<O: Operation> Sent<'_, O> {
                     return Err(EINTR);
                 }
                 self.conn.interrupt(&waiter, self.unique);
-                self.conn.wait_killable(waiter)?
+                let named = || self.operation.named();
+                self.conn
+                    .wait_killable(waiter, Asked::new(self.unique, &named))?
             }
         };
         self.decode(request)
@@ -285,7 +308,9 @@ impl<O: Operation> Drop for Sent<'_, O> {
         let Some(waiter) = self.waiter.take() else {
             return;
         };
-        if let Ok(mut request) = self.conn.killed(waiter) {
+        let named = || self.operation.named();
+        let killed = self.conn.killed(waiter, Asked::new(self.unique, &named));
+        if let Ok(mut request) = killed {
             self.conn.undo(&mut request);
         }
     }

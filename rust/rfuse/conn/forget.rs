@@ -73,6 +73,9 @@ impl Connection {
     /// sleep for memory, also inside of memory reclaim.
     pub(crate) fn forget(&self, nodeid: u64, nlookup: u64) {
         let node = ForgetOne { nodeid, nlookup };
+        if self.orphans.put_off_forget(node) {
+            return;
+        }
         loop {
             let (pushed, send) = {
                 let mut gathered = self.forgets.gathered.lock();

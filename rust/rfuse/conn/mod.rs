@@ -9,6 +9,7 @@ pub(crate) mod folios;
 pub(crate) mod forget;
 mod generations;
 mod interrupt;
+mod orphans;
 pub(crate) mod outgoing;
 pub(crate) mod pieces;
 pub(crate) mod polled;
@@ -27,6 +28,7 @@ use self::{
     background::Background,
     backing::BackingFiles,
     forget::Forgets,
+    orphans::Orphans,
     polled::PolledFile,
     request::{OwnedRequest, Request},
     stats::Stats,
@@ -144,6 +146,8 @@ pub(crate) struct Connection {
     background: Background,
     #[pin]
     forgets: Forgets,
+    #[pin]
+    orphans: Orphans,
 }
 
 impl Connection {
@@ -180,6 +184,7 @@ impl Connection {
                 written <- Written::new(),
                 background <- Background::new(),
                 forgets <- Forgets::new(),
+                orphans <- Orphans::new(),
             }? Error),
             GFP_KERNEL,
         )

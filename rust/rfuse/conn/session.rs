@@ -65,7 +65,7 @@ const READAHEAD_REQUESTS: usize = 4;
 /// How often the end of what is in flight is looked for, in milliseconds.
 const DRAIN_STEP: i64 = 1;
 
-/// How long it may take after DESTROY before the device is reset, in steps.
+/// How long answers that nobody waits for may take at the end, and what is in flight after DESTROY, in steps.
 const DRAIN_STEPS: usize = 500;
 
 /// Why there is no connection.
@@ -150,6 +150,10 @@ impl Connection {
     /// Ends the background work of a superblock before its inodes go, which wait for their folios. A server
     /// that does not answer is cut off when the caller loses patience (a fatal signal). May sleep.
     pub(crate) fn quiesce(&self) {
+        if self.trusts_server() {
+            self.soon(|| !self.has_orphans());
+            self.end_orphans();
+        }
         let ended = match self.is_shared() {
             // Nothing but what was written is worth waiting for a process.
             _ if !self.trusts_server() => self.wait_nothing_written().and(Err(ENOTCONN)),
@@ -163,6 +167,9 @@ impl Connection {
         };
         if ended.is_err() {
             self.abort();
+        }
+        if self.is_aborted() {
+            self.end_orphans();
         }
         self.wait_aborted();
     }
@@ -190,17 +197,17 @@ impl Connection {
             let said = self.ask(&op::Destroy, Payload::None);
             // A process is to learn that it was the last. A queue that broke would still be broken at the next mount.
             let goes_on = !self.is_to_process() && !self.transport.is_broken();
-            if said.is_ok() && self.drained() && goes_on {
+            if said.is_ok() && self.soon(|| self.transport.in_flight() == 0) && goes_on {
                 return;
             }
         }
         self.abort();
     }
 
-    /// Whether what is in flight comes to its end soon.
-    fn drained(&self) -> bool {
+    /// Whether something the server is to do comes to its end soon. May sleep.
+    fn soon(&self, is_over: impl Fn() -> bool) -> bool {
         for _ in 0..DRAIN_STEPS {
-            if self.transport.in_flight() == 0 {
+            if is_over() {
                 return true;
             }
             kernel::time::delay::fsleep(Delta::from_millis(DRAIN_STEP));

@@ -325,7 +325,7 @@ impl Handle {
     /// Gives up what the open file has locked.
     fn unlock_ranges(&self, owner: usize) {
         let (nodeid, fh) = self.ids();
-        self.conn.release(&op::Setlk(op::LockRequest {
+        self.conn.tell(&op::Setlk(op::LockRequest {
             nodeid,
             fh,
             owner: self.conn.lock_owner(owner),
@@ -358,7 +358,7 @@ impl Handle {
     /// As [`Self::flush`], where nobody waits for the answer. Does not fail.
     pub(crate) fn flush_unheard(&self, owner: usize) {
         if let Some(operation) = self.flush_operation(owner) {
-            self.conn.release(&operation);
+            self.conn.tell(&operation);
         }
     }
 

@@ -232,9 +232,12 @@ impl FileSystem for Fs {
             return Ok(());
         }
         conn.wait_written()?;
-        match conn.call_known(op::Syncfs {
-            nodeid: sb.data().root,
-        }) {
+        let nodeid = sb.data().root;
+        if sb.is_rootless() && nodeid != ROOT_ID {
+            // The root of a submount is given back already.
+            return Ok(());
+        }
+        match conn.call_known(op::Syncfs { nodeid }) {
             Err(ENOSYS) => Ok(()),
             other => other,
         }

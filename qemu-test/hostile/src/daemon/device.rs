@@ -268,8 +268,8 @@ impl Transport for Device {
         Ok(())
     }
 
-    fn echo(&self, Parcel { address, delivery }: Parcel<Address>) -> Result<()> {
-        self.write(address.clone, &claimed(&delivery));
+    fn echo(&self, parcel: Parcel<Address>) -> Result<()> {
+        self.write(parcel.address.clone, &claimed(&parcel.delivery));
         Ok(())
     }
 

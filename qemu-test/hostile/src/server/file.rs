@@ -69,6 +69,8 @@ impl Server {
     pub(super) fn release(&mut self, request: &Request<'_>) -> Body {
         let (asked, _) = request.input::<ReleaseIn>()?;
         self.check_handle(request.nodeid(), asked.fh);
+        let is_early = self.busy.names_handle(request.nodeid(), asked.fh);
+        self.complaints.early_releases += u64::from(is_early);
         if asked.release_flags & RELEASE_FLOCK_UNLOCK != 0 {
             self.drop_owner(request.nodeid(), true, asked.lock_owner);
         }

@@ -4,6 +4,7 @@
 
 mod attr;
 mod beside;
+mod busy;
 mod caller;
 #[cfg(test)]
 mod change_tests;
@@ -35,6 +36,7 @@ use rfuse_proto::reply::Errno;
 use rfuse_proto::wire::{Opcode, OpenOut, OutHeader};
 use zerocopy::{Immutable, IntoBytes};
 
+use self::busy::Busy;
 use crate::locks::Locks;
 use crate::request::{errno, Request, HEAD};
 use crate::tree::{Dir, Kind, Node, Tree};
@@ -60,6 +62,10 @@ pub struct Complaints {
     pub forgets: u64,
     /// Handles used that are not open.
     pub handles: u64,
+    /// Handles given up while a request that names them is not answered.
+    pub early_releases: u64,
+    /// Nodes given up while a request that names them is not answered.
+    pub early_forgets: u64,
     /// Handles still open at DESTROY.
     pub unreleased: u64,
     /// Lookups not taken back between INIT and the INIT after DESTROY.
@@ -93,6 +99,8 @@ pub struct Server {
     handles: HashMap<u64, u64>,
     last_handle: u64,
     locks: Locks,
+    /// Requests that are not answered yet.
+    pub busy: Busy,
     /// Requests that waited for a lock and do so no more.
     cancelled: Vec<u64>,
     /// Requests that were interrupted and not seen yet, or are done.
@@ -113,6 +121,7 @@ impl Server {
             handles: HashMap::new(),
             last_handle: 0,
             locks: Locks::default(),
+            busy: Busy::default(),
             cancelled: Vec::new(),
             interrupted_early: VecDeque::new(),
             destroyed: false,

@@ -91,7 +91,11 @@ impl Server {
         }
         let counted = self.lookups.entry(nodeid).or_default();
         match counted.checked_sub(times) {
-            Some(left) => *counted = left,
+            Some(left) => {
+                *counted = left;
+                let is_early = left == 0 && self.busy.names_node(nodeid);
+                self.complaints.early_forgets += u64::from(is_early);
+            }
             None => self.complaints.forgets += 1,
         }
         self.reap(nodeid);

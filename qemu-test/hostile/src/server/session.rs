@@ -42,6 +42,7 @@ impl Server {
         self.complaints.locks_left += self.locks.held();
         self.drop_locks();
         self.handles.clear();
+        self.busy.clear();
         self.destroyed = true;
         Ok(Vec::new())
     }

@@ -173,7 +173,9 @@ struct Rings<'a> {
 impl Rings<'_> {
     /// Writes an answer and reports it, as its receipt says.
     fn write(&self, parcel: &Parcel<Address>) -> Result<()> {
-        let Parcel { address, delivery } = parcel;
+        let Parcel {
+            address, delivery, ..
+        } = parcel;
         let (backend, claimed) = (self.backend, delivery.claimed);
         let (head, queue) = (address.head, address.queue);
         backend.on_ring(address, self.vrings, |state| match delivery.receipt {
@@ -217,7 +219,12 @@ impl Transport for Rings<'_> {
         Ok(())
     }
 
-    fn echo(&self, Parcel { address, delivery }: Parcel<Address>) -> Result<()> {
+    fn echo(
+        &self,
+        Parcel {
+            address, delivery, ..
+        }: Parcel<Address>,
+    ) -> Result<()> {
         self.backend.on_ring(&address, self.vrings, |state| {
             add_used(state, address.head, delivery.claimed)
         })?;
