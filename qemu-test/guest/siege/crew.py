@@ -2,6 +2,7 @@
 """Processes that may block at any time, and must die of SIGKILL whenever they do."""
 
 import os
+import random
 import re
 import select
 import signal
@@ -21,6 +22,10 @@ SOON = 10.0 * SLOWNESS
 DEATH = 10.0 * SLOWNESS
 # Unless it waits for another (see Crew.end_all), which is looked into after this time.
 QUICK_DEATH = 0.5 * SLOWNESS ** 0.5
+# How long workers are killed a time.
+ROUND = 5 * SLOWNESS ** 0.5
+# By then every late answer has come.
+LATEST = 0.5 * SLOWNESS
 
 # The group of the kernel's own threads: others may wait for one of them.
 KERNEL = 0
@@ -271,3 +276,15 @@ class Crew:
         while self.members:
             self.members[-1].end()
             self.members.pop()
+
+
+def kill_some(top, seed, seconds, trade=Changer):
+    """Workers that are killed all the time, whose server tells no lies: how many."""
+    crew, end = Crew(top, 4, random.Random(seed), honest=True, trade=trade), time.monotonic() + seconds
+    while time.monotonic() < end:
+        crew.watch(crew.random.choice((0.02, 0.05, 0.2)))
+        crew.dismiss([crew.random.choice(crew.members)])
+        crew.fill()
+        crew.killed += 1
+    crew.end()
+    return crew.killed

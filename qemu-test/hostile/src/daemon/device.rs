@@ -162,6 +162,7 @@ impl Device {
 
     /// Answers an error, whatever was to be answered.
     fn refuse(&self, address: Address, error: i32) {
+        lock(self.post.service()).sent(address.unique);
         let header = OutHeader {
             len: HEAD as u32,
             error: -error,

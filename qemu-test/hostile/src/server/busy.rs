@@ -98,6 +98,8 @@ fn named(request: &Request<'_>) -> [Named; 2] {
     match request.opcode {
         // Their node may be forgotten: forgets travel on a queue of their own.
         Opcode::Release | Opcode::Releasedir => <[Named; 2]>::default(),
+        // They have no answer; that they were taken may be told late.
+        Opcode::Forget | Opcode::BatchForget | Opcode::Interrupt => <[Named; 2]>::default(),
         _ => {
             let (nodeid, fh) = (request.nodeid(), handle(request));
             [Named { nodeid, fh }, second(request)]
@@ -109,6 +111,7 @@ fn named(request: &Request<'_>) -> [Named; 2] {
 mod tests {
     use super::*;
     use rfuse_proto::op::{self, Caller, Operation, Owner};
+    use rfuse_proto::wire::ForgetOne;
 
     fn message<O: Operation>(operation: &O) -> Vec<u8> {
         let caller = Caller {
@@ -233,5 +236,15 @@ mod tests {
             name: b"x",
         });
         agrees(&op::Unlink(name(7)));
+    }
+
+    #[test]
+    fn what_has_no_answer_keeps_nothing() {
+        let forgets = [1, 2].map(|nodeid| ForgetOne { nodeid, nlookup: 1 });
+        let mut bytes = [0; 4096];
+        let (len, _) = op::encode_forgets(&forgets[..1], 46, 2, &mut bytes);
+        let request = Request::parse(&bytes[..len], 0).unwrap();
+        assert_eq!(request.nodeid(), 1);
+        assert_eq!(named(&request), <[Named; 2]>::default());
     }
 }
