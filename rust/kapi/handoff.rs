@@ -201,7 +201,8 @@ impl<T: Send> Owned<T> {
     /// Without a waiter (never lent, or detached) the caller keeps the object.
     #[must_use]
     pub fn finish(self) -> Option<Self> {
-        if self.state().read_once() == SINGLE {
+        // Who detached has done before what is to be seen by whom the object is left to.
+        if self.state().read_acquire() == SINGLE {
             return Some(self);
         }
         // The waiter may be gone as soon as it sees the state, but its task stays what it is for so long.

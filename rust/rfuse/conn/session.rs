@@ -191,8 +191,9 @@ impl Connection {
     /// Says DESTROY, and has the server do no more.
     pub(crate) fn say_farewell(&self) {
         if self.negotiated().is_some() && !self.is_aborted() {
-            self.flush_forgets();
+            // It lets go of forgets too.
             self.quiesce();
+            self.flush_forgets();
             // Servers differ in what they answer, if anything: that they are done is enough.
             let said = self.ask(&op::Destroy, Payload::None);
             // A process is to learn that it was the last. A queue that broke would still be broken at the next mount.
