@@ -22,7 +22,7 @@ SOON = 10.0 * SLOWNESS
 DEATH = 10.0 * SLOWNESS
 # Unless it waits for another (see Crew.end_all), which is looked into after this time.
 QUICK_DEATH = 0.5 * SLOWNESS ** 0.5
-# How long workers are killed a time.
+# How long kill_some takes.
 ROUND = 5 * SLOWNESS ** 0.5
 # By then every late answer has come.
 LATEST = 0.5 * SLOWNESS
@@ -278,9 +278,9 @@ class Crew:
             self.members.pop()
 
 
-def kill_some(top, seed, seconds, trade=Changer):
-    """Workers that are killed all the time, whose server tells no lies: how many."""
-    crew, end = Crew(top, 4, random.Random(seed), honest=True, trade=trade), time.monotonic() + seconds
+def kill_some(top, seed, trade=Changer):
+    """Workers that are killed all the time for a round, whose server tells no lies: how many."""
+    crew, end = Crew(top, 4, random.Random(seed), honest=True, trade=trade), time.monotonic() + ROUND
     while time.monotonic() < end:
         crew.watch(crew.random.choice((0.02, 0.05, 0.2)))
         crew.dismiss([crew.random.choice(crew.members)])

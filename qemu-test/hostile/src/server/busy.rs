@@ -240,9 +240,9 @@ mod tests {
 
     #[test]
     fn what_has_no_answer_keeps_nothing() {
-        let forgets = [1, 2].map(|nodeid| ForgetOne { nodeid, nlookup: 1 });
+        let (nodeid, nlookup) = (1, 1);
         let mut bytes = [0; 4096];
-        let (len, _) = op::encode_forgets(&forgets[..1], 46, 2, &mut bytes);
+        let (len, _) = op::encode_forgets(&[ForgetOne { nodeid, nlookup }], 46, 2, &mut bytes);
         let request = Request::parse(&bytes[..len], 0).unwrap();
         assert_eq!(request.nodeid(), 1);
         assert_eq!(named(&request), <[Named; 2]>::default());

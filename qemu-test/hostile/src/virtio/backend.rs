@@ -219,14 +219,10 @@ impl Transport for Rings<'_> {
         Ok(())
     }
 
-    fn echo(
-        &self,
-        Parcel {
-            address, delivery, ..
-        }: Parcel<Address>,
-    ) -> Result<()> {
-        self.backend.on_ring(&address, self.vrings, |state| {
-            add_used(state, address.head, delivery.claimed)
+    fn echo(&self, parcel: Parcel<Address>) -> Result<()> {
+        let address = &parcel.address;
+        self.backend.on_ring(address, self.vrings, |state| {
+            add_used(state, address.head, parcel.delivery.claimed)
         })?;
         // To the client the ring is broken: whoever else waits in it waits for good.
         self.backend.bury(address.queue);
